@@ -1,0 +1,166 @@
+"""The API server with a fleet that grows, the service in front of it, and kept-alive connections to both."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+from benchmarks import fleet
+from benchmarks.progress import Progress
+from tests.builders import notification
+from tests.servers import ApiServer
+from tests.service import Service, running_service
+
+Json = dict[str, Any]
+
+PERMISSIONS: Final = (
+    {
+        "apiGroups": ["networking.istio.io"],
+        "resources": ["virtualservices", "destinationrules"],
+        "verbs": ["get", "list", "watch", "patch"],
+    },
+)
+"""What the service may do, and whoever it is compared with: the same user, so the same checks by the API server."""
+
+CONNECTIONS: Final = 16
+"""As many as the service has threads."""
+
+_JSON = "application/json"
+_JSON_PATCH = "application/json-patch+json"
+
+
+class Direct:
+    """A client of the API server with one kept-alive connection for each thread: the standard library, nothing more."""
+
+    def __init__(self, server: ApiServer, user: str) -> None:
+        self._port = server.port
+        self._context = ssl.create_default_context(cafile=str(server.ca_file))
+        self._authorization = f"Bearer {server.tokens[user]}"
+        self._own = threading.local()
+
+    def create(self, collection: str, body: Json) -> None:
+        """Create an object."""
+        self._send("POST", collection, json.dumps(body).encode(), _JSON)
+
+    def patch(self, path: str, operations: bytes) -> None:
+        """Send a JSON Patch, and read the answer to its end."""
+        self._send("PATCH", path, operations, _JSON_PATCH)
+
+    def _send(self, method: str, path: str, body: bytes, content_type: str) -> None:
+        headers = {"Authorization": self._authorization, "Content-Type": content_type, "Accept": _JSON}
+        connection = self._connection()
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status not in {200, 201}:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=60, context=self._context
+            )
+        found: http.client.HTTPSConnection = self._own.connection
+        return found
+
+
+class Deliveries:
+    """Alertmanager's side: one kept-alive connection to the service."""
+
+    def __init__(self, service: Service) -> None:
+        self._client = service.client()
+        self._headers = service.headers
+
+    def send(self, numbers: Iterable[int]) -> Callable[[], float]:
+        """One notification with an alert for each of these services, ready to go.
+
+        What is returned delivers it and says how long that took (s): from sending the request to having read the
+        answer. It raises RuntimeError unless every alert has changed its VirtualService.
+        """
+        alerts = [fleet.alert(number) for number in numbers]
+        body = json.dumps(notification(alerts)).encode()
+
+        def deliver() -> float:
+            begin = perf_counter()
+            self._client.request("POST", "/webhook", body, self._headers)
+            answer = self._client.getresponse()
+            text = answer.read()
+            seconds = perf_counter() - begin
+            outcomes = [row["outcome"] for row in json.loads(text).get("outcomes", ())]
+            if answer.status != 200 or outcomes != ["Applied"] * len(alerts):
+                raise RuntimeError(f"not every alert was applied: {answer.status} {text[:500]!r}")
+            return seconds
+
+        return deliver
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+@dataclass
+class Stage:
+    """Everything that a measure needs."""
+
+    server: ApiServer
+    progress: Progress
+    size: int = 0
+    """How many services there are."""
+    set_up: float = 0.0
+    """Seconds spent on creating them."""
+    admin: Direct = field(init=False)
+    guest: Direct = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.server.allow("guest", *PERMISSIONS)
+        self.admin, self.guest = Direct(self.server, "admin"), Direct(self.server, "guest")
+
+    def grow(self, size: int) -> None:
+        """Create services until there are so many."""
+        begin = perf_counter()
+        new = range(self.size, size)
+        self.server.namespace(*dict.fromkeys(fleet.target(number).namespace for number in new))
+        self.all(f"creating {len(new)} services", self._create, new)
+        self.size = max(size, self.size)
+        self.set_up += perf_counter() - begin
+
+    def restore(self, numbers: Iterable[int]) -> None:
+        """Give these canaries their traffic back."""
+        self.all("", self.put_back, numbers)
+
+    def put_back(self, number: int) -> None:
+        """Give one canary its traffic back."""
+        self.admin.patch(fleet.path(number), encoded(fleet.restore(number)))
+
+    def service(self) -> AbstractContextManager[Service]:
+        """The service, ready."""
+        return running_service(self.server.kubeconfig("guest"), [fleet.policy()])
+
+    def all(self, what: str, work: Callable[[int], None], numbers: Iterable[int]) -> float:
+        """Do `work` for all numbers over as many connections as the service has; how long it took (s)."""
+        numbers = tuple(numbers)
+        begin = perf_counter()
+        pool = ThreadPoolExecutor(CONNECTIONS)
+        try:
+            for _ in self.progress.track(what, pool.map(work, numbers), len(numbers)):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return perf_counter() - begin
+
+    def _create(self, number: int) -> None:
+        self.admin.create(fleet.collection(number, "destinationrules"), fleet.destination_rule(number))
+        self.admin.create(fleet.collection(number, "virtualservices"), fleet.virtual_service(number))
+
+
+def encoded(operations: list[Json]) -> bytes:
+    """A JSON Patch as it goes over the wire."""
+    return json.dumps(operations, separators=(",", ":")).encode()

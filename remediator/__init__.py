@@ -1,0 +1,18 @@
+"""Remediator: hears from Alertmanager that an Istio canary or mirror hurts, and takes the traffic away from it.
+
+The house, in the order of the flow (arrows point one way; import-linter checks it):
+
+    cli, web     the doors: commands; the webhook, the API, the page
+    pipeline     the shell: runs the stages for one notification; owns the clock
+    cluster      the outside: the port, the Kubernetes adapter, the local adapter, the index
+    metrics      every metric there is
+    logs         JSON lines
+    traffic      pure: hosts and subsets, the view of a routing object, plan, patch, undo
+    policies     model, loading and matching of policy files
+    alerts       Alertmanager's notification
+    settings     flags, environment and file → one frozen value
+    outcome      how an alert ended, and why
+    errors       the exception tree
+"""
+
+__version__ = "0.1.0"

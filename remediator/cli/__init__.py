@@ -1,0 +1,20 @@
+"""The door for people: one module a command.
+
+    main          the program: its commands, how errors are told, exit codes
+    options       flags that several commands have
+    serve         the service
+    wiring        what the service is made of, built from Settings
+    news          what changed in the policy files while it runs
+    plan          what would happen: diff and JSON Patch
+    forecast      what would happen, as a value
+    explain       why it would happen
+    explanation   why, as a value
+    situation     what plan and explain look at: alerts, policies and a cluster
+    offline       a cluster that is only files, and is never written
+    schema        the JSON Schema of policy files
+    demo          the service on a sample, shown to a newcomer
+    rendering     how things look in a terminal (render: the parts; plan and explain: the whole)
+    reference     docs/cli.md and docs/settings.md, made from the code
+
+Heavy rooms are imported when a command runs, so that `--help` is quick.
+"""

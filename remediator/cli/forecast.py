@@ -1,0 +1,96 @@
+"""What would happen to each alert and each routing object, as a value. Looks only; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from remediator.alerts import Alert
+from remediator.cli.situation import Situation
+from remediator.cluster.port import Snapshot
+from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.preparation import Work, prepare, settle
+from remediator.policies import match
+from remediator.policies.model import Mode, Policy
+from remediator.traffic import virtualservice
+from remediator.traffic.suspect import Refusal
+from remediator.traffic.view import Advice
+
+_ENDS = {
+    Mode.ENFORCE: (Outcome.APPLIED, Reason.PATCHED),
+    Mode.OBSERVE: (Outcome.OBSERVED, Reason.DRY_RUN),
+    Mode.APPROVE: (Outcome.AWAITING_APPROVAL, Reason.APPROVAL_REQUIRED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertForecast:
+    """How one alert would end."""
+
+    alert: Alert
+    policy: Policy | None
+    rows: tuple[AlertOutcome, ...]
+    """As the service would answer; the changes are those that it would make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """What is to be said of one routing object, whatever the alerts are."""
+
+    ref: TargetRef
+    advice: tuple[Advice, ...]
+    faults: tuple[str, ...]
+    """Why Istio would refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would happen."""
+
+    alerts: tuple[AlertForecast, ...]
+    works: tuple[Work, ...]
+    """Those that change something, by target."""
+    warnings: tuple[Warnings, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be found out."""
+        return any(row.retriable for alert in self.alerts for row in alert.rows)
+
+
+def foresee(situation: Situation) -> Forecast:
+    """Prepare the alerts as the service does, and stop there."""
+    prepared = prepare(situation.alerts, situation.policies, situation.cluster, situation.ceiling)
+    rows = [*prepared.rows, *(row for work in prepared.works for row in _rows(work))]
+    alerts = tuple(
+        AlertForecast(
+            alert, match.find(situation.policies, alert.labels), settle(row for row in rows if row[0] == number)
+        )
+        for number, alert in enumerate(situation.alerts)
+    )
+    changing = sorted((work for work in prepared.works if work.proposal.patch), key=lambda work: work.ref)
+    concerned = situation.cluster.routing() if situation.offline else [work.snapshot for work in prepared.works]
+    return Forecast(alerts, tuple(changing), tuple(_warnings(concerned)))
+
+
+def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
+    """How each case of a work would end, if nobody else changes the object meanwhile."""
+    outcome, reason = _ENDS[work.mode]
+    for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
+        if isinstance(verdict, Refusal):
+            yield case.number, case.row(work.ref, Outcome.DENIED, verdict.reason, verdict.message)
+        elif verdict:
+            message = "; ".join(work.proposal.plan.changes)
+            yield case.number, case.row(work.ref, outcome, reason, message)
+        else:
+            message = f"sends no traffic to {case.demand.suspect}"
+            yield case.number, case.row(work.ref, Outcome.UNCHANGED, Reason.NOT_EXPOSED, message)
+
+
+def _warnings(snapshots: Iterable[Snapshot]) -> Iterator[Warnings]:
+    """One for each object of which there is something to say."""
+    bodies = {snapshot.routing.ref: snapshot.body for snapshot in snapshots}
+    for ref, body in sorted(bodies.items()):
+        found = Warnings(ref, virtualservice.warnings(body), virtualservice.faults(body))
+        if found.advice or found.faults:
+            yield found

@@ -1,0 +1,69 @@
+"""The program: its commands, how errors are told, and exit codes.
+
+0   fine
+1   an error: ours, or a wrong command line
+2   findings or changes, and nothing else
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+import remediator
+from remediator.cli.demo import demo
+from remediator.cli.explain import explain
+from remediator.cli.plan import plan
+from remediator.cli.schema import schema
+from remediator.cli.serve import serve
+from remediator.errors import RemediatorError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as a shell says it."""
+
+
+class Program(click.Group):
+    """A group whose errors all end with exit code 1, so that 2 only ever means changes."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_args: Any, **extra: Any
+    ) -> NoReturn:
+        """Run a command and end the process."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name, **extra)
+        except click.ClickException as error:
+            error.show()
+            code = 1
+        except (click.Abort, KeyboardInterrupt):
+            code = INTERRUPTED
+        except RemediatorError as error:
+            _tell(str(error))
+            code = 1
+        sys.exit(code)
+
+
+def _tell(message: str) -> None:
+    """One line an error; what is a list of faults is told as one."""
+    for line in message.splitlines() or ["unknown"]:
+        click.echo(f"error: {line}", err=True)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(remediator.__version__, prog_name="remediator")
+def program() -> None:
+    """Takes traffic away from a failing Istio canary or mirror when Prometheus says so."""
+
+
+for _command in (serve, demo, plan, explain, schema):
+    program.add_command(_command)
+
+
+def main() -> NoReturn:
+    """The entry point of `remediator` and of the kubectl plugin `kubectl-remediate`."""
+    name = os.path.basename(sys.argv[0])
+    program.main(prog_name="kubectl remediate" if name.startswith("kubectl-remediate") else "remediator")

@@ -1,0 +1,103 @@
+"""A cluster that is only files: read once, looked at by `plan` and `explain`, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from remediator.cluster.folder import Folder
+from remediator.cluster.identity import presented
+from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
+from remediator.cluster.manifests import Manifest, documents, manifests
+from remediator.cluster.port import Health, Snapshot
+from remediator.errors import InputError, NotFound, Rejected
+from remediator.outcome import TargetRef
+from remediator.traffic.hosts import Host
+from remediator.traffic.patch import Patch
+
+STDIN = "-"
+
+
+class Offline:
+    """Implements port.Cluster on manifests that were read beforehand."""
+
+    def __init__(self, found: Iterable[Manifest]) -> None:
+        """
+        Raises:
+            InputError: an object stands twice, or there is no VirtualService.
+        """
+        self._inventory = Inventory()
+        places: dict[TargetRef, str] = {}
+        for manifest in found:
+            if manifest.ref in places:
+                raise InputError(f"{manifest.ref} stands twice: {places[manifest.ref]} and {manifest.place}; give one")
+            places[manifest.ref] = str(manifest.place)
+            self._inventory.put(presented(manifest.body))
+        if not any(ref.kind == VIRTUAL_SERVICE for ref in places):
+            raise InputError("the files given with -f hold no VirtualService; give those of the service in question")
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+    def health(self) -> Health:
+        """Always to be believed: the files were read."""
+        return Health(True, "read from files", self._inventory.counts(), None)
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        """Every routing object with a destination or a mirror of `host`."""
+        return self._inventory.routing_to(host)
+
+    def routing(self) -> tuple[Snapshot, ...]:
+        """Every routing object."""
+        return tuple(self._inventory.routing())
+
+    def read(self, ref: TargetRef) -> Snapshot:
+        """One routing object. Raises NotFound."""
+        found = self._inventory.get(ref)
+        if found is None:
+            raise NotFound(f"{ref} is in none of the files")
+        return found
+
+    def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:  # noqa: ARG002 - the protocol's
+        """Raises Rejected: files given with -f are never written."""
+        raise Rejected(f"{ref} was read from a file that is only looked at")
+
+
+def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...] = ()) -> Offline:
+    """Read manifests from files, folders (with their subfolders) and standard input.
+
+    Args:
+        paths: `-` is standard input.
+        stdin: what stands on standard input.
+        namespaces: globs; objects elsewhere are left out. Empty: all.
+
+    Raises:
+        InputError: a path leads nowhere, an object stands twice, or there is no VirtualService.
+        Unavailable: a file cannot be read or understood.
+    """
+    found = (one for name, text in _texts(paths, stdin) for one in manifests(documents(text, name), name))
+    return Offline(one for one in found if _is_wanted(one.ref.namespace, namespaces))
+
+
+def _is_wanted(namespace: str, globs: tuple[str, ...]) -> bool:
+    return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
+
+
+def _texts(paths: Iterable[str], stdin: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each file; one that is reached twice comes once."""
+    seen: set[Path] = set()
+    for given in paths:
+        if given == STDIN:
+            yield "standard input", stdin
+            continue
+        path = Path(given)
+        if not path.exists():
+            raise InputError(f"-f {path}: no such file or folder")
+        for file in Folder(path).files() if path.is_dir() else (path,):
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield str(file), Folder(file.parent).read(file)[0]

@@ -1,0 +1,267 @@
+"""The index that both adapters answer from: which routing objects send traffic to a host, and which
+DestinationRules speak of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from remediator.cluster.port import Snapshot
+from remediator.outcome import TargetRef
+from remediator.traffic import subsets, virtualservice
+from remediator.traffic.hosts import Host
+from remediator.traffic.subsets import DestinationRule, Rules
+
+VIRTUAL_SERVICE: Final = virtualservice.KIND
+DESTINATION_RULE: Final = "DestinationRule"
+KINDS: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
+"""The kinds that are indexed; objects of any other are ignored."""
+
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where `kubectl apply` keeps a copy of the whole object, as text."""
+
+_Name = tuple[str, str]
+"""(namespace, name)"""
+
+
+def reference(body: Mapping[str, Any]) -> TargetRef:
+    """What names this object; an object without a namespace is in `default`."""
+    metadata = body.get("metadata") or {}
+    return TargetRef(
+        kind=str(body.get("kind") or ""),
+        namespace=str(metadata.get("namespace") or "default"),
+        name=str(metadata.get("name") or ""),
+    )
+
+
+def lean(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `body` without what can double its size and no plan reads: managedFields, and the object's own
+    text in the annotation of `kubectl apply`.
+
+    `annotations` itself stays even where that leaves it empty: a patch that found no annotations would add the
+    whole member, and so wipe out on the server the one that is hidden here.
+    """
+    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key != "managedFields"}
+    annotations = metadata.get("annotations")
+    if isinstance(annotations, Mapping) and LAST_APPLIED in annotations:
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+    return {**body, "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A routing object as it is kept: a tenth of the memory that its parsed JSON takes."""
+
+    text: bytes
+    hosts: frozenset[Host]
+    delegates: frozenset[_Name]
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> _Packed:
+        slim = lean(body)
+        text = json.dumps(slim, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return cls(text, virtualservice.hosts(slim), virtualservice.delegates(slim))
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.text.decode("utf-8", "surrogatepass"))
+        return body
+
+
+@dataclass(slots=True)
+class _RoutingTable:
+    """VirtualServices: by name, by the hosts that they send to, and by the delegates that they name."""
+
+    objects: dict[_Name, _Packed] = field(default_factory=dict)
+    by_host: dict[Host, set[_Name]] = field(default_factory=dict)
+    by_delegate: dict[_Name, set[_Name]] = field(default_factory=dict)
+
+    def put(self, name: _Name, packed: _Packed) -> None:
+        self.drop(name)
+        self.objects[name] = packed
+        for host in packed.hosts:
+            self.by_host.setdefault(host, set()).add(name)
+        for delegate in packed.delegates:
+            self.by_delegate.setdefault(delegate, set()).add(name)
+
+    def drop(self, name: _Name) -> None:
+        packed = self.objects.pop(name, None)
+        if packed is None:
+            return
+        for host in packed.hosts:
+            _discard(self.by_host, host, name)
+        for delegate in packed.delegates:
+            _discard(self.by_delegate, delegate, name)
+
+    def roots(self, delegate: _Name) -> tuple[_Packed, ...]:
+        return tuple(self.objects[name] for name in sorted(self.by_delegate.get(delegate, ())))
+
+
+@dataclass(slots=True)
+class _RuleTable:
+    """DestinationRules: by name, by exact host, and by what a wildcard host ends with."""
+
+    objects: dict[_Name, DestinationRule] = field(default_factory=dict)
+    by_host: dict[str, set[_Name]] = field(default_factory=dict)
+    by_suffix: dict[str, set[_Name]] = field(default_factory=dict)
+
+    def put(self, name: _Name, rule: DestinationRule) -> None:
+        self.drop(name)
+        self.objects[name] = rule
+        index, key = self._place(rule)
+        index.setdefault(key, set()).add(name)
+
+    def drop(self, name: _Name) -> None:
+        rule = self.objects.pop(name, None)
+        if rule is not None:
+            index, key = self._place(rule)
+            _discard(index, key, name)
+
+    def covering(self, hosts: Iterable[Host]) -> Rules:
+        """The rules that may speak of any of `hosts`, in the order of their names."""
+        names: set[_Name] = set()
+        for host in hosts:
+            names |= self.by_host.get(host, set())
+            if self.by_suffix:
+                # As many look-ups as the host has characters, however many rules there are.
+                for start in range(len(host) + 1):
+                    names |= self.by_suffix.get(host[start:], set())
+        return Rules(tuple(self.objects[name] for name in sorted(names)))
+
+    def _place(self, rule: DestinationRule) -> tuple[dict[str, set[_Name]], str]:
+        return (self.by_suffix, rule.host[1:]) if rule.host.startswith("*") else (self.by_host, rule.host)
+
+
+class Inventory:
+    """Every VirtualService and DestinationRule, found by host. Safe to use from many threads.
+
+    The lock is held for dictionary look-ups only: JSON is packed before it is taken, and unpacked after it is
+    given back. What one look-up costs depends on how many objects it finds, not on how many there are.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._routing = _RoutingTable()
+        self._rules = _RuleTable()
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Add the object, or put it in the place of the one of its kind, namespace and name."""
+        ref = reference(body)
+        name = (ref.namespace, ref.name)
+        if ref.kind == VIRTUAL_SERVICE:
+            packed = _Packed.of(body)
+            with self._lock:
+                self._routing.put(name, packed)
+        elif ref.kind == DESTINATION_RULE:
+            rule = subsets.read(body)
+            with self._lock:
+                self._rules.put(name, rule)
+
+    def drop(self, kind: str, namespace: str, name: str) -> None:
+        """Forget the object; nothing happens if it is not there."""
+        with self._lock:
+            if kind == VIRTUAL_SERVICE:
+                self._routing.drop((namespace, name))
+            elif kind == DESTINATION_RULE:
+                self._rules.drop((namespace, name))
+
+    def replace(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> None:
+        """Swap all objects of `kind` for `bodies`, at once as others see it, and not at all if `bodies` raises.
+
+        `bodies` is read one by one, so a generator over the pages of a list keeps one page in memory. A `put` or
+        `drop` of the same kind meanwhile is lost: whoever replaces a kind must be the one who puts and drops it.
+        """
+        if kind == VIRTUAL_SERVICE:
+            routing = _RoutingTable()
+            for body in bodies:
+                routing.put(_name(body), _Packed.of(body))
+            with self._lock:
+                self._routing = routing
+        elif kind == DESTINATION_RULE:
+            rules = _RuleTable()
+            for body in bodies:
+                rules.put(_name(body), subsets.read(body))
+            with self._lock:
+                self._rules = rules
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
+
+        A delegate is found by the hosts that it names itself. What it inherits (a root's mirror) is found with
+        the root, which is where it can be removed.
+        """
+        with self._lock:
+            found = [self._gather(name) for name in sorted(self._routing.by_host.get(host, ()))]
+        return tuple(map(_unpacked, found))
+
+    def routing(self) -> Iterator[Snapshot]:
+        """Every routing object, in the order of namespace and name; one deleted meanwhile is left out."""
+        with self._lock:
+            names = sorted(self._routing.objects)
+        for name in names:
+            snapshot = self._find(name)
+            if snapshot is not None:
+                yield snapshot
+
+    def get(self, ref: TargetRef) -> Snapshot | None:
+        """The routing object that is so named; None if there is none."""
+        return self._find((ref.namespace, ref.name)) if ref.kind == VIRTUAL_SERVICE else None
+
+    def snapshot(self, body: Mapping[str, Any]) -> Snapshot:
+        """A snapshot of a routing object that was read elsewhere; its roots and rules come from the index."""
+        slim = lean(body)
+        hosts = virtualservice.hosts(slim)
+        with self._lock:
+            roots = self._routing.roots(_name(slim))
+            rules = self._covering(hosts, roots)
+        return _snapshot(slim, roots, rules)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects of each kind."""
+        with self._lock:
+            return {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+
+    def _find(self, name: _Name) -> Snapshot | None:
+        with self._lock:
+            found = self._gather(name) if name in self._routing.objects else None
+        return _unpacked(found) if found else None
+
+    def _gather(self, name: _Name) -> _Found:
+        """All that a snapshot needs. Called with the lock held."""
+        packed = self._routing.objects[name]
+        roots = self._routing.roots(name)
+        return _Found(packed, roots, self._covering(packed.hosts, roots))
+
+    def _covering(self, hosts: frozenset[Host], roots: tuple[_Packed, ...]) -> Rules:
+        # A delegate's route may use its root's mirror, so the rules for the root's hosts count as well.
+        return self._rules.covering(hosts.union(*(root.hosts for root in roots)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    packed: _Packed
+    roots: tuple[_Packed, ...]
+    rules: Rules
+
+
+def _unpacked(found: _Found) -> Snapshot:
+    return _snapshot(found.packed.body(), found.roots, found.rules)
+
+
+def _snapshot(body: dict[str, Any], roots: tuple[_Packed, ...], rules: Rules) -> Snapshot:
+    routing = virtualservice.read(body, tuple(root.body() for root in roots))
+    return Snapshot(body=body, routing=routing, rules=rules)
+
+
+def _name(body: Mapping[str, Any]) -> _Name:
+    ref = reference(body)
+    return ref.namespace, ref.name
+
+
+def _discard(index: dict[Any, set[_Name]], key: object, name: _Name) -> None:
+    names = index[key]
+    names.discard(name)
+    if not names:
+        del index[key]

@@ -1,0 +1,265 @@
+"""The cluster for real: an index that watches keep, and requests to the API server."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
+
+from remediator.cluster.discovery import PLURALS, Discovery
+from remediator.cluster.failures import Unapplied
+from remediator.cluster.inventory import Inventory
+from remediator.cluster.pace import Pace
+from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.rest import Observe, Rest, unobserved
+from remediator.cluster.watch import Scope, Watch
+from remediator.errors import ClusterError, Conflict, NotFound, NotSynced, SettingsError
+from remediator.outcome import TargetRef
+from remediator.traffic.hosts import Host
+from remediator.traffic.patch import Patch
+
+FIELD_MANAGER: Final = "remediator"
+"""What managedFields calls us: how others see who changed the object."""
+
+LONGEST_GAP: Final = 15.0
+"""Seconds that a watch may be down before the index is no longer believed."""
+
+_CONNECTIONS: Final = 64
+"""Kept alive, besides one for each watch: more than there are threads."""
+
+
+class Index:
+    """The inventory as watches and patches change it: a patch's answer never puts older news over newer."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._lock = threading.Lock()
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Take an object from a watch."""
+        with self._lock:
+            self._inventory.put(body)
+
+    def drop(self, kind: str, namespace: str, name: str) -> None:
+        """Forget an object that a watch calls deleted."""
+        with self._lock:
+            self._inventory.drop(kind, namespace, name)
+
+    def advance(self, ref: TargetRef, version: str, body: Mapping[str, Any]) -> None:
+        """Take what `ref` became by a patch, so that the next alert plans on it before the event has come.
+
+        Only from resourceVersion `version`, that the patch was made for. At any other the watch knows more: the
+        patch's own event, the change of somebody who put the traffic back at once, or a deletion.
+        """
+        with self._lock:
+            known = self._inventory.get(ref)
+            if known is not None and known.routing.resource_version == version:
+                self._inventory.put(body)
+
+
+class KubernetesCluster:
+    """Implements port.Cluster on a Kubernetes API server.
+
+    Args:
+        rest: the API server.
+        namespaces: names or globs; empty is all. Kubernetes cannot watch a glob, so with one of these among them
+            the whole cluster is watched; names alone need permissions in these namespaces only.
+        stale_after: seconds without a sign of life after which the index is no longer believed. Bookmarks come
+            about every minute.
+        clock: Unix time (s).
+        pace: the times of the watches; follows from `stale_after` if not given.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        *,
+        namespaces: tuple[str, ...] = (),
+        stale_after: float = 120.0,
+        clock: Callable[[], float] = time.time,
+        pace: Pace | None = None,
+    ) -> None:
+        self._rest = rest
+        self._discovery = Discovery(rest)
+        self._inventory = Inventory()
+        self._index = Index(self._inventory)
+        self._stale_after = stale_after
+        self._clock = clock
+        # A silent connection has to be found out, and replaced, before its silence makes the index stale.
+        pace = pace or Pace(stall=stale_after * 0.75, clock=clock)
+        self._watches = tuple(Watch(rest, self._discovery, scope, self._index, pace) for scope in _scopes(namespaces))
+
+    def start(self) -> None:
+        """Begin to fill the index. Returns at once."""
+        for watch in self._watches:
+            watch.start()
+
+    def stop(self) -> None:
+        """End every thread that `start` began. Cannot be started again."""
+        for watch in self._watches:
+            watch.stop()
+        self._rest.close()
+
+    def health(self) -> Health:
+        """Whether the index can be believed, and what is in it. Never raises."""
+        objects = self._inventory.counts()
+        faults = self._faults()
+        heard = [watch.state.last_event for watch in self._watches]
+        return Health(
+            synced=not faults,
+            detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
+            objects=objects,
+            last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
+        )
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        """Every routing object with a destination or a mirror of `host`, by the index: no request is made.
+
+        Raises:
+            NotSynced: the index is not complete or too old.
+        """
+        self._require_sync()
+        return self._inventory.routing_to(host)
+
+    def routing(self) -> tuple[Snapshot, ...]:
+        """Every routing object. Raises as `routing_to`."""
+        self._require_sync()
+        return tuple(self._inventory.routing())
+
+    def read(self, ref: TargetRef) -> Snapshot:
+        """Read one routing object from the API server, past the index.
+
+        Raises:
+            NotFound, Forbidden, Retriable.
+        """
+        return self._inventory.snapshot(self._rest.get(self._path(ref)))
+
+    def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        """Send `patch`; with `dry_run` the server answers as if, and keeps nothing. Returns what it then is.
+
+        Raises:
+            Conflict: it moved since it was read. NotFound: it is gone. Rejected: the server refuses this change.
+            Forbidden, Retriable.
+        """
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        try:
+            body = self._rest.patch(self._path(ref), patch.operations, query)
+        except Unapplied as error:
+            raise self._told_apart(ref, patch, error) from error
+        if not dry_run:
+            self._index.advance(ref, patch.resource_version, body)
+        return self._inventory.snapshot(body)
+
+    def _told_apart(self, ref: TargetRef, patch: Patch, error: Unapplied) -> ClusterError:
+        """What a 422 without a cause was: the server does not name the operation that failed."""
+        try:
+            live = self.read(ref).routing
+        except NotFound as gone:
+            return gone
+        if (live.uid, live.resource_version) != (patch.uid, patch.resource_version):
+            return Conflict(
+                f"{ref} is at resourceVersion {live.resource_version}, and was read at {patch.resource_version}"
+            )
+        return error
+
+    def _path(self, ref: TargetRef) -> str:
+        return self._discovery.resource(ref.kind).path(ref.namespace, ref.name)
+
+    def _require_sync(self) -> None:
+        faults = self._faults()
+        if faults:
+            raise NotSynced("the index cannot be believed: " + "; ".join(faults))
+
+    def _faults(self) -> tuple[str, ...]:
+        """Why the index cannot be believed, in words for an operator. Empty: it can."""
+        now = self._clock()
+        return tuple(fault for watch in self._watches if (fault := self._fault(watch, now)))
+
+    def _fault(self, watch: Watch, now: float) -> str | None:
+        state = watch.state
+        why = f": {state.error}" if state.error else ""
+        if state.ended:
+            return f"the watch of {watch.scope} has ended{why}"
+        if not state.synced:
+            return f"{watch.scope} not listed yet{why}"
+        if state.down_since is not None and now - state.down_since > LONGEST_GAP:
+            return f"no watch of {watch.scope} since {_moment(state.down_since)}{why}"
+        if state.last_event is None or now - state.last_event > self._stale_after:
+            return f"nothing heard of {watch.scope} since {_moment(state.last_event or 0)}{why}"
+        return None
+
+
+def connect(
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    *,
+    namespaces: tuple[str, ...] = (),
+    observe: Observe = unobserved,
+) -> KubernetesCluster:
+    """The cluster that the flags or the surroundings name. Makes no request.
+
+    Args:
+        kubeconfig, context: if either is given, kubeconfig files; else the pod's service account, else the usual
+            kubeconfig (`KUBECONFIG`, `~/.kube/config`).
+        namespaces: as in KubernetesCluster.
+        observe: told of each request.
+
+    Raises:
+        SettingsError: no credentials, or broken ones.
+    """
+    configuration = credentials(kubeconfig, context)
+    connections = _CONNECTIONS + len(PLURALS) * max(1, len(namespaces))
+    return KubernetesCluster(Rest(configuration, connections=connections, observe=observe), namespaces=namespaces)
+
+
+def credentials(kubeconfig: str | None, context: str | None) -> Configuration:
+    """Load address and credentials; see `connect`. Raises SettingsError."""
+    configuration = Configuration()
+    absent = ""
+    if kubeconfig is None and context is None:
+        try:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            absent = f"not in a pod with a service account ({error}), and "
+        else:
+            return configuration
+    where = f"kubeconfig {kubeconfig}" if kubeconfig else "the usual kubeconfig"
+    where += f", context {context}" if context else ""
+    try:
+        load_kube_config(  # type: ignore[no-untyped-call]
+            kubeconfig, context, client_configuration=configuration, persist_config=False
+        )
+    except (ConfigException, OSError, YAMLError, ValueError, TypeError, AttributeError, KeyError) as error:
+        # The last three: a file that is YAML, but no kubeconfig.
+        raise SettingsError(
+            f"no credentials for a cluster: {absent}{where} cannot be used: {error}."
+            " Name another with --kubeconfig and --context, or run in a pod with a service account"
+        ) from error
+    return configuration
+
+
+def _scopes(namespaces: Iterable[str]) -> tuple[Scope, ...]:
+    """What to watch: each namespace by itself if all are names, else the whole cluster."""
+    globs = tuple(dict.fromkeys(namespaces))
+    if globs and not any(set(glob) & set("*?[") for glob in globs):
+        return tuple(Scope(kind, name) for kind in PLURALS for name in globs)
+
+    def keeps(namespace: str) -> bool:
+        return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
+
+    return tuple(Scope(kind, None, keeps) for kind in PLURALS)
+
+
+def _counted(kind: str, count: int) -> str:
+    return f"{count} {kind}" + ("" if count == 1 else "s")
+
+
+def _moment(unix: float) -> str:
+    return datetime.datetime.fromtimestamp(unix, datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,143 @@
+"""The local adapter: a folder of YAML files stands in for a cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from jsonpatch import JsonPatch, JsonPatchException
+from jsonpointer import JsonPointerException
+
+from remediator.cluster.catalogue import Catalogue, Source
+from remediator.cluster.folder import Folder
+from remediator.cluster.identity import presented, stored
+from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
+from remediator.cluster.manifests import rewrite
+from remediator.cluster.port import Health, Snapshot
+from remediator.errors import ClusterError, Conflict, NotFound, Rejected
+from remediator.outcome import TargetRef
+from remediator.traffic.hosts import Host
+from remediator.traffic.patch import Patch
+
+
+class LocalCluster:
+    """A `port.Cluster` on the VirtualServices and DestinationRules in a folder of YAML (docs/local.md).
+
+    Files are looked at (stat) at each use and read again where they changed, so there is nothing to watch. One
+    file that cannot be understood makes everything `Unavailable`: the object that matters may be in that one.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            folder: where the files are; its subfolders count too.
+            clock: Unix time (s).
+        """
+        self._folder = Folder(folder)
+        self._clock = clock
+        self._inventory = Inventory()
+        self._catalogue = Catalogue(self._folder, self._inventory, clock)
+        self._writing = threading.Lock()
+        self._last_event: float | None = None
+
+    def start(self) -> None:
+        """Nothing to begin: the folder is read when it is asked about."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+    def health(self) -> Health:
+        """Whether every file can be understood, and what is in them. Never raises."""
+        try:
+            self._refresh()
+        except ClusterError as error:
+            return Health(False, str(error), self._inventory.counts(), self._last_event)
+        counts = self._inventory.counts()
+        detail = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+        return Health(True, detail, counts, self._last_event)
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        """Every routing object with a destination or a mirror of `host`.
+
+        Raises:
+            Unavailable: the folder or a file in it cannot be read or understood.
+        """
+        self._refresh()
+        return self._inventory.routing_to(host)
+
+    def routing(self) -> tuple[Snapshot, ...]:
+        """Every routing object. Raises as `routing_to`."""
+        self._refresh()
+        return tuple(self._inventory.routing())
+
+    def read(self, ref: TargetRef) -> Snapshot:
+        """Read one routing object from its file.
+
+        Raises:
+            NotFound: no file has it. Unavailable: as `routing_to`.
+        """
+        return self._inventory.snapshot(presented(self._source(ref).manifest.body))
+
+    def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        """Apply `patch` to the object in its file; with `dry_run` to a copy of it.
+
+        Raises:
+            Conflict: the object is another one than was read, or has changed since. NotFound: no file has it.
+            Rejected: the patch does not fit, though the object is as it was read.
+            Forbidden: the file may not be written. Unavailable: as `routing_to`.
+        """
+        if dry_run:
+            return self._inventory.snapshot(_patched(self._source(ref), patch))
+        with self._exclusive():
+            source = self._source(ref)
+            written = source.manifest.body
+            result = stored(_patched(source, patch), written)
+            if result != written:
+                self._folder.replace(source.path, rewrite(source.text, source.manifest, result), source.stamp)
+            # Not by way of the folder: what is done is done, even if another file has become faulty meanwhile.
+            return self._inventory.snapshot(presented(result))
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other writers out. The lock of this process comes first: its threads then wait without polling."""
+        with self._writing, self._folder.locked():
+            yield
+
+    def _source(self, ref: TargetRef) -> Source:
+        if ref.kind != VIRTUAL_SERVICE:
+            raise NotFound(f"{ref} is no routing object that is read from files")
+        return self._catalogue.source(ref)
+
+    def _refresh(self) -> None:
+        self._catalogue.refresh()
+        self._last_event = self._clock()
+
+
+def _patched(source: Source, patch: Patch) -> dict[str, Any]:
+    """The object with `patch` applied, answered as an API server does: 409 where the object has moved, 422 where
+    the patch does not fit what stands there (kubernetes apiserver, handlers/patch.go)."""
+    current = presented(source.manifest.body)
+    ref, metadata = source.manifest.ref, current["metadata"]
+    if patch.uid != metadata["uid"]:
+        raise Conflict(f"{ref} is another object of that name: its uid is {metadata['uid']}, not {patch.uid}")
+    if patch.resource_version != metadata["resourceVersion"]:
+        raise Conflict(f"{ref} was changed since it was read, in {source.path}")
+    try:
+        result: dict[str, Any] = cast(Any, JsonPatch)(patch.operations).apply(current)
+    except (JsonPatchException, JsonPointerException, TypeError) as error:
+        raise Rejected(f"the patch does not fit {ref}: {error}") from error
+    if _identity(result) != _identity(current):
+        raise Rejected(f"the patch changes what names {ref}: kind, name, namespace, uid or resourceVersion")
+    return result
+
+
+def _identity(body: dict[str, Any]) -> tuple[object, ...]:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return ()
+    given = (metadata.get("namespace"), metadata.get("uid"), metadata.get("resourceVersion"))
+    return (reference(body), body.get("apiVersion"), *given)

@@ -1,0 +1,79 @@
+"""The port: what the rest of the house asks of a cluster. Two adapters answer: kubernetes and local.
+
+Everything here raises errors of ours (errors.ClusterError) and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from remediator.outcome import TargetRef
+from remediator.traffic.hosts import Host
+from remediator.traffic.patch import Patch
+from remediator.traffic.subsets import Rules
+from remediator.traffic.view import RoutingObject
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One routing object as it was at one resourceVersion, with all that is needed to plan on it."""
+
+    body: dict[str, Any]
+    """Its JSON, without managedFields. Never changed in place."""
+    routing: RoutingObject
+    rules: Rules
+    """The DestinationRules that speak of its hosts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the index can be believed."""
+
+    synced: bool
+    detail: str
+    """What is wrong, or what is known: `2 VirtualServices, 1 DestinationRule`."""
+    objects: Mapping[str, int]
+    """How many of each kind."""
+    last_event: float | None
+    """Unix time (s) at which the source of the index was last heard of."""
+
+
+class Cluster(Protocol):
+    """Where routing objects live."""
+
+    def start(self) -> None:
+        """Begin to fill the index. Returns at once."""
+
+    def stop(self) -> None:
+        """End every thread that `start` began."""
+
+    def health(self) -> Health:
+        """Whether the index can be believed, and what is in it. Never raises."""
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        """Every routing object with a destination or a mirror of `host`, by the index: no request is made.
+
+        Raises:
+            NotSynced: the index is not complete or too old.
+            Unavailable: the folder cannot be read.
+        """
+
+    def routing(self) -> tuple[Snapshot, ...]:
+        """Every routing object. Raises as `routing_to`."""
+
+    def read(self, ref: TargetRef) -> Snapshot:
+        """Read one routing object from its source, past the index.
+
+        Raises:
+            NotFound, Forbidden, Retriable.
+        """
+
+    def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        """Send `patch`; with `dry_run` the server answers as if, and keeps nothing. Returns what it then is.
+
+        Raises:
+            Conflict: it moved since it was read. NotFound: it is gone. Rejected: the server refuses this change.
+            Forbidden, Retriable.
+        """

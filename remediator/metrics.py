@@ -1,0 +1,184 @@
+"""Every metric there is, and the only home of prometheus_client. docs/metrics.md says what each one means.
+
+Label values are bounded: names of policies, words of outcome.py, HTTP codes and kinds; never text from an alert.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+import remediator
+from remediator.outcome import AlertOutcome
+
+NO_POLICY = "none"
+"""The label `policy` of an outcome for which no policy was found."""
+
+_ANSWERS = ("200", "400", "401", "413", "503")
+_REMEDIATION_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Attempt(StrEnum):
+    """How the sending of one patch ended: the label `result`."""
+
+    PATCHED = "Patched"
+    CONFLICT = "Conflict"
+    NOT_FOUND = "NotFound"
+    FORBIDDEN = "Forbidden"
+    REJECTED = "Rejected"
+    UNAVAILABLE = "Unavailable"
+
+
+class IndexHealth(Protocol):
+    """What is measured of `cluster.port.Health`; rooms beside each other do not import each other."""
+
+    @property
+    def synced(self) -> bool: ...
+    @property
+    def objects(self) -> Mapping[str, int]: ...
+    @property
+    def last_event(self) -> float | None: ...
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own. Safe to use from many threads."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._registry = registry if registry is not None else CollectorRegistry()
+        self._failures_lock = threading.Lock()
+        self._failures_seen = 0
+        # A `_created` series beside each counter and histogram: the library writes them as gauges, nobody asks.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        ProcessCollector(registry=self._registry)
+        self._create_for_alerts()
+        self._create_for_cluster()
+        self._create_for_policies()
+
+    def _create_for_alerts(self) -> None:
+        self._notifications = self._counter("notifications", "Requests to /webhook, by the code of the answer.", "code")
+        for code in _ANSWERS:
+            self._notifications.labels(code)
+        self._alerts = self._counter("alerts", "Alerts received, by their own status.", "status")
+        for status in ("firing", "resolved"):
+            self._alerts.labels(status)
+        self._truncated = self._counter(
+            "truncated_alerts", "Alerts that Alertmanager left out of notifications (max_alerts)."
+        )
+        self._outcomes = self._counter(
+            "outcomes", "How alerts ended, one for each alert and target.", "policy", "outcome", "reason"
+        )
+        self._duration = self._histogram(
+            "remediation_duration_seconds", "From the request's arrival to the patch being made.", _REMEDIATION_S
+        )
+        self._age = self._histogram("alert_age_seconds", "From the alert's startsAt to the patch being made.", _AGE_S)
+
+    def _create_for_cluster(self) -> None:
+        self._attempts = self._counter("patch_attempts", "Patches sent, by how that ended.", "result")
+        for result in Attempt:
+            self._attempts.labels(result.value)
+        self._requests = self._histogram(
+            "kubernetes_request_duration_seconds",
+            "Requests to the Kubernetes API, by the code of the answer.",
+            _REQUEST_S,
+            "verb",
+            "resource",
+            "code",
+        )
+        self._objects = self._gauge("index_objects", "Objects in the index.", "kind")
+        self._synced = self._gauge("index_synced", "1 if the index is complete and can be believed.")
+        self._last_event = self._gauge(
+            "index_last_event_timestamp_seconds", "Unix time at which the index last heard of its source; 0 if never."
+        )
+
+    def _create_for_policies(self) -> None:
+        self._policies = self._gauge("policies_loaded", "Policies in force.")
+        self._policy_failures = self._counter(
+            "policy_load_failures", "Loads of the policy files that failed; the last good set stayed in force."
+        )
+        build = self._gauge("build_info", "Always 1; the labels say what runs.", "version")
+        build.labels(remediator.__version__).set(1)
+
+    def notification(self, code: int) -> None:
+        """Count one answer of /webhook by its HTTP status code."""
+        self._notifications.labels(str(code)).inc()
+
+    def alert(self, status: str) -> None:
+        """Count one alert received; `status` is `firing` or `resolved`."""
+        self._alerts.labels(status).inc()
+
+    def truncated(self, alerts: int) -> None:
+        """Count the alerts that one notification says were left out of it."""
+        self._truncated.inc(alerts)
+
+    def outcome(self, row: AlertOutcome) -> None:
+        """Count how one alert ended for one target."""
+        self._outcomes.labels(row.policy or NO_POLICY, row.outcome.value, row.reason.value).inc()
+
+    def patched(self, duration_s: float, age_s: float) -> None:
+        """Record one effective patch: seconds since the request arrived, and since the alert's startsAt."""
+        self._duration.observe(duration_s)
+        self._age.observe(age_s)
+
+    def attempt(self, result: Attempt) -> None:
+        """Count one patch that was sent."""
+        self._attempts.labels(result.value).inc()
+
+    def kubernetes_request(self, verb: str, resource: str, code: int | str, seconds: float) -> None:
+        """Record one request to the API server.
+
+        Args:
+            verb: as RBAC says it: `get`, `list`, `watch`, `patch`.
+            resource: the plural, such as `virtualservices`.
+            code: the HTTP status code, or one fixed word where there was no answer.
+            seconds: how long it took.
+        """
+        self._requests.labels(verb, resource, str(code)).observe(seconds)
+
+    def observe_health(self, health: IndexHealth) -> None:
+        """Set the gauges of the index."""
+        self._synced.set(1 if health.synced else 0)
+        self._last_event.set(health.last_event or 0)
+        for kind, count in health.objects.items():
+            self._objects.labels(kind).set(count)
+
+    def observe_policies(self, count: int, failures: int) -> None:
+        """Set the gauge of policies, and bring the counter of failed loads up to `failures` since the start."""
+        self._policies.set(count)
+        with self._failures_lock:
+            self._policy_failures.inc(max(0, failures - self._failures_seen))
+            self._failures_seen = max(self._failures_seen, failures)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Write all metrics for Prometheus.
+
+        Args:
+            accept: the request's Accept header; OpenMetrics is written where it asks for it.
+
+        Returns:
+            The body, and its content type.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, namespace="remediator", registry=self._registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, namespace="remediator", registry=self._registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, documentation, labels, namespace="remediator", registry=self._registry, buckets=buckets)

@@ -1,0 +1,84 @@
+"""How an alert ended, and why. One word per reason: the same in the log, the metric, the HTTP answer and
+docs/reasons.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How one alert ended for one target."""
+
+    APPLIED = "Applied"
+    """The routing object was patched."""
+    OBSERVED = "Observed"
+    """Mode Observe: planned, and tried with the server's dry run; nothing was changed."""
+    AWAITING_APPROVAL = "AwaitingApproval"
+    """Mode Approve: planned; a person has to say yes. Nothing was changed."""
+    UNCHANGED = "Unchanged"
+    """Nothing to do."""
+    IGNORED = "Ignored"
+    """Not for us: no policy, or the alert is resolved."""
+    DENIED = "Denied"
+    """A person has to look: acting would not be safe, or is not allowed."""
+    FAILED = "Failed"
+    """Not finished. The answer is 503, and Alertmanager delivers the alert again."""
+
+
+class Reason(StrEnum):
+    """Why an alert ended as it did. docs/reasons.md has a section for each."""
+
+    PATCHED = "Patched"
+    DRY_RUN = "DryRun"
+    APPROVAL_REQUIRED = "ApprovalRequired"
+    NOT_EXPOSED = "NotExposed"
+    NO_POLICY = "NoPolicy"
+    RESOLVED = "Resolved"
+    LABEL_MISSING = "LabelMissing"
+    NO_STABLE_DESTINATION = "NoStableDestination"
+    NOT_SEPARABLE = "NotSeparable"
+    SUSPECT_IS_STABLE = "SuspectIsStable"
+    UNSAFE_PLAN = "UnsafePlan"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    TOO_MANY_TARGETS = "TooManyTargets"
+    FORBIDDEN = "Forbidden"
+    REJECTED = "Rejected"
+    CONFLICT = "Conflict"
+    NOT_SYNCED = "NotSynced"
+    UNAVAILABLE = "Unavailable"
+    INTERNAL_ERROR = "InternalError"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TargetRef:
+    """Names a routing object."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOutcome:
+    """What became of one alert on one target; a row of the webhook's answer and one line of the log."""
+
+    fingerprint: str
+    alertname: str
+    policy: str | None
+    target: TargetRef | None
+    outcome: Outcome
+    reason: Reason
+    message: str
+    changes: tuple[str, ...] = ()
+    """What was changed, or would be, as a person reads it: `http[0] reviews v2: weight 10 → 0`."""
+    remediation: str | None = None
+    """Name of the record, once there is one."""
+
+    @property
+    def retriable(self) -> bool:
+        """True if another delivery can mend it: the answer must be 503."""
+        return self.outcome is Outcome.FAILED

@@ -1,0 +1,115 @@
+"""One notification: prepare, execute concurrently, answer, log and count. Owns the clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from remediator import logs
+from remediator.alerts import Alert, Notification
+from remediator.cluster.port import Cluster
+from remediator.metrics import Metrics
+from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline.execution import execute
+from remediator.pipeline.preparation import Work, prepare, row, settle
+from remediator.policies.load import PolicyStore
+from remediator.policies.model import Mode
+from remediator.traffic.suspect import Refusal
+
+Rows = Iterable[tuple[int, AlertOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where the pipeline takes the time from: the one place that may ask."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """Wall time, aware."""
+    seconds: Callable[[], float] = time.perf_counter
+    """For durations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Runs the stages for notifications, from many threads at once."""
+
+    cluster: Cluster
+    policies: PolicyStore
+    metrics: Metrics
+    executor: Executor
+    """Where the targets of one notification are patched concurrently."""
+    ceiling: Mode = Mode.ENFORCE
+    """The most that any policy may do."""
+    clock: Clock = field(default_factory=Clock)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("remediator.outcome"))
+
+    def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
+        """Finish every alert of `notification`, or say which are not. Never raises.
+
+        Returns:
+            A row for each alert and target, in the order of the alerts. Any that is retriable asks for another
+            delivery of the whole notification; what is finished by then is found `Unchanged`.
+        """
+        begun = self.clock.seconds()
+        try:
+            rows = self._rows(notification, begun)
+        except Exception as error:  # the outer edge: a bug must not lose an alert
+            self.log.exception("internal error; the notification will be delivered again")
+            rows = settle(enumerate(_internal(alert, error) for alert in notification.alerts))
+        self._tell(notification, rows, begun)
+        return rows
+
+    def _rows(self, notification: Notification, begun: float) -> tuple[AlertOutcome, ...]:
+        loaded = self.policies.current()
+        prepared = prepare(notification.alerts, loaded.policies, self.cluster, self.ceiling)
+        rows = list(prepared.rows)
+        if len(prepared.works) == 1:
+            # No thread for one target: the hop costs as much as the planning.
+            rows += self._execute(prepared.works[0], begun)
+        else:
+            for done in self.executor.map(lambda work: self._execute(work, begun), prepared.works):
+                rows += done
+        return settle(rows)
+
+    def _execute(self, work: Work, begun: float) -> Rows:
+        try:
+            rows = execute(work, self.cluster, self.metrics.attempt)
+        except Exception as error:  # one target's bug must not take the others with it
+            self.log.exception("internal error at %s", work.ref)
+            return [(case.number, _internal(case.alert, error)) for case in work.cases]
+        self._measure(work, rows, begun)
+        return rows
+
+    def _measure(self, work: Work, rows: Rows, begun: float) -> None:
+        """Time from the request, and from the alert's start, to the patch; once a patch."""
+        applied = {number for number, done in rows if done.outcome is Outcome.APPLIED}
+        starts = [case.alert.starts_at for case in work.cases if case.number in applied]
+        if starts:
+            age = (self.clock.now() - min(starts)).total_seconds()
+            self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
+
+    def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:
+        duration = self.clock.seconds() - begun
+        for alert in notification.alerts:
+            self.metrics.alert(alert.status)
+        if notification.truncated_alerts:
+            self.metrics.truncated(notification.truncated_alerts)
+            self.log.warning(
+                "Alertmanager left %d alerts out of this notification, and will not send them on their own; "
+                "set max_alerts: 0 in the webhook_config of receiver %s",
+                notification.truncated_alerts,
+                notification.receiver,
+            )
+        for outcome in rows:
+            self.metrics.outcome(outcome)
+            logs.outcome(self.log, outcome, group_key=notification.group_key, duration_s=duration)
+
+
+def _internal(alert: Alert, error: Exception) -> AlertOutcome:
+    """A row that says a bug was met; the text stays in the log."""
+    message = f"internal error ({type(error).__name__}); see the log. The next delivery tries again"
+    return row(alert, None, Outcome.FAILED, Refusal(Reason.INTERNAL_ERROR, message))

@@ -1,0 +1,13 @@
+"""Flags, environment and file → one frozen Settings; the only reader of the environment's REMEDIATOR_ variables.
+
+    --threads 4  >  REMEDIATOR_THREADS=4  >  `threads: 4` in --config FILE  >  the default
+
+table     what each setting is, said once; the command line's options, the log at start and docs/settings.md follow it
+sources   what flags, variables and the file say, as text
+reading   text → Settings, or one error with every fault of every source
+"""
+
+from remediator.settings.reading import Settings, packaged_policies, read, shown
+from remediator.settings.table import CONFIG, MODES, PREFIX, TABLE, Setting
+
+__all__ = ["CONFIG", "MODES", "PREFIX", "TABLE", "Setting", "Settings", "packaged_policies", "read", "shown"]

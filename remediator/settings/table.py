@@ -1,0 +1,127 @@
+"""What each setting is, said once: name, form, default and help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "REMEDIATOR_"
+CONFIG = "config"
+"""The flag and variable that name the file; no key of the file itself."""
+
+MODES = ("Observe", "Approve", "Enforce")
+
+_SIZE = re.compile(r"([0-9]{1,12})(KiB|MiB|GiB|)")
+_SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_DURATION = re.compile(r"0|(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?(?:([0-9]{1,6})ms)?")
+_DURATION_S = (3600.0, 60.0, 1.0, 0.001)
+_LISTEN = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: everything that a flag, a variable, a key and their documentation need."""
+
+    name: str
+    parse: Callable[[str], object]
+    """Raises ValueError saying what is allowed."""
+    default: str
+    """As a person would write it; empty for none."""
+    help: str
+    metavar: str = ""
+    """What stands for the value in help texts; empty for a switch."""
+    many: bool = False
+    """The flag may be repeated, the key may hold a list; commas separate within one text."""
+
+    @property
+    def flag(self) -> str:
+        """As on the command line."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """As in the environment."""
+        return PREFIX + self.name.upper().replace("-", "_")
+
+    @property
+    def field(self) -> str:
+        """As in Settings."""
+        return self.name.replace("-", "_")
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _listen(text: str) -> str:
+    match = _LISTEN.fullmatch(text)
+    if not match or int(match[1]) > 65535:
+        raise ValueError("is not HOST:PORT, such as 0.0.0.0:8080 or [::]:8080, with a port up to 65535")
+    return text
+
+
+def _mode(text: str) -> str:
+    if text not in MODES:
+        raise ValueError(f"is not a mode; write {', '.join(MODES[:-1])} or {MODES[-1]}")
+    return text
+
+
+def _glob(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9*?\[\]!-]+", text):
+        raise ValueError("is not the name of a namespace or a glob over names, such as shop-*")
+    return text
+
+
+def _threads(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
+        raise ValueError("is not a whole number from 1 to 1000")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    size = int(match[1]) * _SIZE_UNITS[match[2]] if match else 0
+    if not 2**10 <= size <= 2**30:
+        raise ValueError("is not a size from 1KiB to 1GiB, such as 4MiB, 512KiB or 1000000 (bytes)")
+    return size
+
+
+def _duration(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    parts = match.groups() if match else ()
+    seconds = sum(int(part or 0) * unit for part, unit in zip(parts, _DURATION_S, strict=bool(parts)))
+    if not match or seconds > 3600:
+        raise ValueError("is not a duration up to 1h, such as 20s or 1m30s")
+    return seconds
+
+
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("is neither true nor false")
+    return text == "true"
+
+
+TABLE = (
+    Setting("listen", _listen, "0.0.0.0:8080", "Where to serve HTTP.", "HOST:PORT"),
+    Setting(
+        "policies",
+        Path,
+        "the packaged policies/production",
+        "A policy file or a folder of them; may be repeated.",
+        "PATH",
+        many=True,
+    ),
+    Setting("manifests", Path, "", "A folder of YAML that stands in for a cluster.", "DIR"),
+    Setting("kubeconfig", _text, "", "Without it: the pod's service account, else the usual kubeconfig.", "FILE"),
+    Setting("context", _text, "", "A context of the kubeconfig. Without it: the current one.", "NAME"),
+    Setting("namespaces", _glob, "", "Namespaces to watch and to touch. Without it: all.", "GLOB,...", many=True),
+    Setting("token-file", Path, "", "The bearer tokens that are accepted, one a line; two while rotating.", "FILE"),
+    Setting("allow-anonymous", _switch, "false", "Ask for no token: whoever reaches the port may change traffic."),
+    Setting("mode", _mode, "Enforce", "The most that any policy may do: Observe, Approve or Enforce.", "MODE"),
+    Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
+    Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
+    Setting("shutdown-grace", _duration, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),
+)
+"""Every setting, in the order of the documentation."""

@@ -1,0 +1,91 @@
+"""Which destinations reach a suspect, which cannot be told apart from it, and which reach nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from remediator.traffic.hosts import short
+from remediator.traffic.subsets import Rules
+from remediator.traffic.suspect import Suspect
+from remediator.traffic.view import Advice, Destination, Mirror, Route, RoutingObject
+
+
+class Relation(Enum):
+    """What a destination is to a suspect."""
+
+    SUSPECT = "the suspect and nothing else"
+    OTHER = "surely not the suspect"
+    WHOLE = "the whole service, the suspect among it"
+    UNCLEAR = "a subset whose labels do not tell"
+    DEAD = "a subset that no DestinationRule defines: nothing is reached through it"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known around one routing object."""
+
+    namespace: str
+    rules: Rules
+
+    def relation(self, destination: Destination, suspect: Suspect) -> Relation:
+        """What `destination` is to `suspect`, on its own."""
+        versions = (
+            self.rules.versions(destination.host, destination.subset, self.namespace) if destination.subset else None
+        )
+        if destination.subset and versions == frozenset():
+            return Relation.DEAD
+        if destination.host != suspect.host:
+            return Relation.OTHER
+        if destination.subset is None:
+            return Relation.WHOLE
+        if versions is None:
+            # No DestinationRule at all: only then does a subset's name count.
+            return Relation.SUSPECT if destination.subset == suspect.version else Relation.OTHER
+        if versions == frozenset({suspect.version}):
+            return Relation.SUSPECT
+        return Relation.UNCLEAR if versions & {suspect.version, None} else Relation.OTHER
+
+    def of_share(self, route: Route, position: int, suspect: Suspect) -> Relation:
+        """What a share is to `suspect`, in its route.
+
+        A whole service is the suspect in a split by host: the alert names the canary's own host, and the route
+        has another host to fall back on. Not where the host is known to have other versions as well.
+        """
+        own = self.relation(route.shares[position].destination, suspect)
+        if own is Relation.WHOLE and self.one_version(suspect) and self._has_another_host(route, suspect):
+            return Relation.SUSPECT
+        return own
+
+    def of_mirror(self, mirror: Mirror, suspect: Suspect) -> Relation:
+        """What a mirror is to `suspect`. Its answers are thrown away, so it needs nothing to fall back on."""
+        own = self.relation(mirror.destination, suspect)
+        return Relation.SUSPECT if own is Relation.WHOLE and self.one_version(suspect) else own
+
+    def one_version(self, suspect: Suspect) -> bool:
+        """Whether nothing says that the suspect's host has versions besides the accused one."""
+        return self.rules.known_versions(suspect.host, self.namespace) <= {suspect.version}
+
+    def dead_ends(self, routing: RoutingObject) -> Iterator[Advice]:
+        """A warning for each destination whose subset no DestinationRule defines, where there is one for its host."""
+        for route in routing.routes:
+            for destination in route.destinations:
+                subset = destination.subset
+                if subset and self.rules.versions(destination.host, subset, self.namespace) == frozenset():
+                    yield Advice(
+                        f"spec.{route.protocol}[{route.index}]",
+                        f"no DestinationRule for {short(destination.host)} defines subset {subset}; requests fail.",
+                        "Define the subset, or name one that is there.",
+                    )
+
+    def _has_another_host(self, route: Route, suspect: Suspect) -> bool:
+        return any(
+            share.destination.host != suspect.host and self.relation(share.destination, suspect) is Relation.OTHER
+            for share in route.shares
+        )
+
+
+def is_live(route: Route, mirror: Mirror) -> bool:
+    """Whether a mirror copies any traffic now."""
+    return route.reachable and mirror.percentage > 0

@@ -1,0 +1,134 @@
+"""What a DestinationRule says a subset is: labels, and so a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from remediator.traffic.hosts import Host, resolve, service_namespace
+
+ROOT_NAMESPACE = "istio-system"
+"""Istio's default `rootNamespace`: its DestinationRules hold for the whole mesh."""
+
+VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
+"""The labels that tell a version, the first that is there counting (design: policies, semantics)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A named part of a service's endpoints."""
+
+    name: str
+    version: str | None
+    """None: its labels tell no version."""
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRule:
+    """The part of a DestinationRule that tells versions apart."""
+
+    namespace: str
+    name: str
+    host: Host
+    """May be a wildcard, `*.shop.svc.cluster.local`."""
+    created: str
+    """creationTimestamp as written (RFC 3339 sorts as text); empty if unknown."""
+    subsets: tuple[Subset, ...]
+
+    def covers(self, host: Host) -> bool:
+        """Whether this rule speaks of `host`."""
+        if self.host.startswith("*"):
+            return host.endswith(self.host[1:])
+        return self.host == host
+
+
+def read(body: Mapping[str, object]) -> DestinationRule:
+    """Read a DestinationRule's JSON. Malformed parts tell nothing, and are left out."""
+    metadata = _mapping(body.get("metadata"))
+    spec = _mapping(body.get("spec"))
+    namespace = str(metadata.get("namespace") or "default")
+    host = spec.get("host")
+    subsets = spec.get("subsets")
+    return DestinationRule(
+        namespace=namespace,
+        name=str(metadata.get("name") or ""),
+        host=resolve(host, namespace) if isinstance(host, str) else Host(""),
+        created=str(metadata.get("creationTimestamp") or ""),
+        subsets=tuple(_subset(item) for item in subsets if isinstance(item, Mapping) and item.get("name"))
+        if isinstance(subsets, list)
+        else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The DestinationRules that may speak of the hosts of one routing object."""
+
+    rules: tuple[DestinationRule, ...] = ()
+
+    def versions(self, host: Host, subset: str, namespace: str) -> frozenset[str | None] | None:
+        """The versions that `subset` of `host` may be, for an object of `namespace`.
+
+        None: no rule speaks of the host at all. Empty: rules do, and none defines the subset, so nothing is
+        reached through it. A None within: labels that tell no version. More than one: it depends on the client,
+        for each namespace may have a rule of its own (istio/istio pilot/pkg/model/push_context.go:1259-1325).
+        """
+        tables = [_table(group) for group in self._groups(host, namespace)]
+        if not tables:
+            return None
+        return frozenset(table[subset] for table in tables if subset in table)
+
+    def known_versions(self, host: Host, namespace: str) -> frozenset[str]:
+        """Every version that the rules for `host` name."""
+        tables = [_table(group) for group in self._groups(host, namespace)]
+        return frozenset(version for table in tables for version in table.values() if version)
+
+    def names(self, host: Host, version: str, namespace: str) -> tuple[str, ...]:
+        """The subsets of `host` that are `version` and nothing else, in the order they are defined."""
+        found: dict[str, None] = {}
+        for group in self._groups(host, namespace):
+            for name in _table(group):
+                if self.versions(host, name, namespace) == frozenset({version}):
+                    found[name] = None
+        return tuple(found)
+
+    def speaks_of(self, host: Host, namespace: str) -> bool:
+        """Whether any rule covers `host`."""
+        return bool(self._groups(host, namespace))
+
+    def _groups(self, host: Host, namespace: str) -> list[list[DestinationRule]]:
+        """The rules that count, one list a namespace: its most specific ones, the oldest first."""
+        home = service_namespace(host)
+        by_namespace: dict[str, list[DestinationRule]] = {}
+        for rule in self.rules:
+            # A ServiceEntry's host tells no namespace, so all may count there.
+            if rule.covers(host) and (home is None or rule.namespace in {namespace, home, ROOT_NAMESPACE}):
+                by_namespace.setdefault(rule.namespace, []).append(rule)
+        return [_most_specific(group) for group in by_namespace.values()]
+
+
+def _most_specific(group: list[DestinationRule]) -> list[DestinationRule]:
+    exact = [rule for rule in group if not rule.host.startswith("*")]
+    if not exact:
+        longest = max(len(rule.host) for rule in group)
+        exact = [rule for rule in group if len(rule.host) == longest]
+    return sorted(exact, key=lambda rule: (rule.created, rule.name))
+
+
+def _table(group: Iterable[DestinationRule]) -> dict[str, str | None]:
+    """Subsets of one namespace's rules; of two with one name the older counts."""
+    table: dict[str, str | None] = {}
+    for rule in group:
+        for subset in rule.subsets:
+            table.setdefault(subset.name, subset.version)
+    return table
+
+
+def _subset(item: Mapping[str, object]) -> Subset:
+    labels = _mapping(item.get("labels"))
+    version = next((labels[key] for key in VERSION_LABELS if labels.get(key)), None)
+    return Subset(str(item["name"]), str(version) if version is not None else None)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,14 @@
+"""VirtualService: its JSON ↔ the view. Nothing outside this room knows that JSON.
+
+reading      JSON → view; which hosts and delegates an object names
+rendering    the difference of two views → edits
+validation   what Istio's webhook would refuse
+advice       what an object says that does not mean what it looks like
+"""
+
+from remediator.traffic.virtualservice.advice import warnings
+from remediator.traffic.virtualservice.reading import KIND, delegates, hosts, read
+from remediator.traffic.virtualservice.rendering import render
+from remediator.traffic.virtualservice.validation import faults
+
+__all__ = ["KIND", "delegates", "faults", "hosts", "read", "render", "warnings"]

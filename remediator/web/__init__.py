@@ -1,0 +1,15 @@
+"""The door for HTTP: Alertmanager's webhook, the API, probes and metrics, and one page for a person's eyes.
+
+Its modules, in the order in which they are put together:
+
+    parts       what the application is made of, given by whoever starts it
+    app         the application: who may ask, which headers every answer has, how errors are told
+    auth        bearer tokens from a file
+    webhook     POST /webhook
+    probes      GET /healthz, /readyz, /metrics
+    api         GET /api/v1/policies, /api/v1/exposures
+    exposures   every canary and mirror now in the mesh, and paging through them
+    pages       GET /
+    openapi     GET /openapi.json (schemas: the values in it)
+    server      gunicorn, started from within
+"""

@@ -1,0 +1,91 @@
+"""GET /api/v1/…: what is loaded, and what is exposed now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from remediator.policies.model import Guards, Policy, TargetSpec
+from remediator.policies.quantities import format_duration, format_percentage
+from remediator.web.exposures import Exposure, exposures
+from remediator.web.paging import parse_page
+from remediator.web.parts import Parts
+
+
+def api_routes(parts: Parts) -> Blueprint:
+    """The API, made of `parts`."""
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+    @blueprint.get("/policies", endpoint="policies")
+    def policies() -> ResponseReturnValue:
+        # Never paged: people write them by hand, and their order tells which comes first.
+        loaded = parts.policies.current().policies.policies
+        return jsonify(items=[policy_json(policy) for policy in loaded], next=None)
+
+    @blueprint.get("/exposures", endpoint="exposures")
+    def list_exposures() -> ResponseReturnValue:
+        page = parse_page(request.args)
+        found = exposures(parts.cluster.routing(), request.args.get("namespace"))
+        shown, following = page.of(found)
+        return jsonify(items=[exposure_json(exposure) for exposure in shown], next=following)
+
+    return blueprint
+
+
+def policy_json(policy: Policy) -> dict[str, Any]:
+    """A policy, named as in its file."""
+    return {
+        "name": policy.name,
+        "description": policy.description,
+        "matchers": [str(matcher) for matcher in policy.matchers],
+        "actions": [action.value for action in policy.actions],
+        "mode": policy.mode.value,
+        "target": _target_json(policy.target),
+        "guards": _guards_json(policy.guards),
+        "source": policy.source,
+        "contentHash": policy.content_hash,
+    }
+
+
+def exposure_json(exposure: Exposure) -> dict[str, Any]:
+    """An exposure: who sends what part of its traffic to whom."""
+    destination = exposure.destination
+    return {
+        "kind": exposure.target.kind,
+        "namespace": exposure.target.namespace,
+        "name": exposure.target.name,
+        "route": exposure.route,
+        "via": exposure.via.value,
+        "destination": {"host": destination.host, "subset": destination.subset, "port": destination.port},
+        "versions": exposure.versions,
+        "weight": exposure.weight,
+        "total": exposure.total,
+        "share": exposure.share,
+    }
+
+
+def _target_json(target: TargetSpec) -> dict[str, Any]:
+    labels = target.labels
+    return {
+        "labels": {
+            "service": labels.service,
+            "name": labels.name,
+            "namespace": labels.namespace,
+            "version": labels.version,
+        },
+        "namespaces": target.namespaces,
+        "stable": target.stable,
+        "mirrors": target.mirrors.value,
+    }
+
+
+def _guards_json(guards: Guards) -> dict[str, Any]:
+    return {
+        "cooldown": format_duration(guards.cooldown),
+        "hold": format_duration(guards.hold),
+        "maxTargets": guards.max_targets,
+        "stableReady": format_percentage(guards.stable_ready),
+        "freeze": len(guards.freeze),
+    }

@@ -1,0 +1,168 @@
+"""Who may ask: bearer tokens from a file, compared in constant time.
+
+A token is also accepted as the password of Basic authentication (any user name), for a browser and for
+Alertmanager's `basic_auth`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import os
+import re
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from remediator.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+_MOST_TOKENS = 2
+_LARGEST_FILE = 16 * 1024
+# What an Authorization header can carry: RFC 6750 section 2.1 allows less, but nothing is won by refusing the rest.
+_TOKEN = re.compile(rb"[!-~]+")
+
+_Signature = tuple[int, int, int, int]
+
+
+class AuthVerdict(StrEnum):
+    """Whether a request may be answered, and why not."""
+
+    ACCEPTED = "Accepted"
+    TOKEN_MISSING = "TokenMissing"  # noqa: S105 - not a password
+    TOKEN_NOT_ACCEPTED = "TokenNotAccepted"  # noqa: S105 - not a password
+
+
+class Authenticator(Protocol):
+    """Decides on one request."""
+
+    def check(self, header: str | None) -> AuthVerdict:
+        """Judge the value of the Authorization header; None if there is none."""
+
+
+class Anonymous:
+    """Accepts everybody: `--allow-anonymous`."""
+
+    def check(self, header: str | None) -> AuthVerdict:  # noqa: ARG002 - the protocol's
+        """Accept."""
+        return AuthVerdict.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """One reading of the file. Digests, so that lengths tell nothing and no token is ever printed."""
+
+    signature: _Signature | None
+    digests: tuple[bytes, ...]
+
+
+class TokenFile:
+    """Tokens from a file, one a line; two of them while one is being replaced by the other.
+
+    The file is looked at on each request and read again when it changed, also by the swap of a symbolic link, which is
+    how Kubernetes updates a mounted Secret. A new content that cannot be used is logged, and the old tokens stay.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            SettingsError: it cannot be read, or it does not hold one or two tokens.
+        """
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._loaded = _Loaded(_signature(path), _read(path))
+        except OSError as error:
+            raise SettingsError(
+                f"--token-file {path}: cannot be read: {error.strerror}; give a file with one token a line"
+            ) from error
+
+    def check(self, header: str | None) -> AuthVerdict:
+        """Judge the value of the Authorization header. Every token is compared, whichever fits."""
+        given = _credentials(header)
+        if given is None:
+            return AuthVerdict.TOKEN_MISSING
+        digest = hashlib.sha256(given).digest()
+        accepted = False
+        for known in self._current():
+            accepted |= hmac.compare_digest(known, digest)
+        return AuthVerdict.ACCEPTED if accepted else AuthVerdict.TOKEN_NOT_ACCEPTED
+
+    def _current(self) -> tuple[bytes, ...]:
+        if self._signature_now() != self._loaded.signature:
+            with self._lock:
+                self._reload()
+        return self._loaded.digests
+
+    def _reload(self) -> None:
+        # The signature is taken before the content: a change in between is then seen by the next request.
+        signature = self._signature_now()
+        if signature == self._loaded.signature:
+            return
+        try:
+            self._loaded = _Loaded(signature, _read(self._path))
+        except (OSError, SettingsError) as error:
+            # With its signature kept, a bad content is reported once and not at each request.
+            self._loaded = _Loaded(signature, self._loaded.digests)
+            logger.warning("the token file changed and cannot be used; the old tokens stay: %s", error)
+        else:
+            logger.info("the token file changed: %d token(s) are accepted now", len(self._loaded.digests))
+
+    def _signature_now(self) -> _Signature | None:
+        try:
+            return _signature(self._path)
+        except OSError:
+            return None
+
+
+def _signature(path: Path) -> _Signature:
+    status = os.stat(path)
+    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _read(path: Path) -> tuple[bytes, ...]:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise SettingsError(f"--token-file {path}: larger than {_LARGEST_FILE} bytes; one token a line is expected")
+    lines = [(number, line.strip()) for number, line in enumerate(content.splitlines(), start=1)]
+    tokens = [(number, line) for number, line in lines if line]
+    if not tokens:
+        raise SettingsError(f"--token-file {path}: holds no token; write one on a line of its own")
+    if len(tokens) > _MOST_TOKENS:
+        raise SettingsError(
+            f"--token-file {path}: holds {len(tokens)} tokens; at most {_MOST_TOKENS} are accepted,"
+            " the old and the new while rotating"
+        )
+    for number, token in tokens:
+        if not _TOKEN.fullmatch(token):
+            raise SettingsError(
+                f"--token-file {path}, line {number}: a token is made of visible ASCII characters, without spaces"
+            )
+    return tuple(hashlib.sha256(token).digest() for _, token in tokens)
+
+
+def _credentials(header: str | None) -> bytes | None:
+    """The token in a header; None where there is none to compare."""
+    scheme, _, rest = (header or "").strip().partition(" ")
+    value = rest.strip().encode("utf-8", "surrogateescape")
+    if scheme.lower() == "bearer" and value:
+        return value
+    if scheme.lower() == "basic" and value:
+        return _password(value)
+    return None
+
+
+def _password(encoded: bytes) -> bytes | None:
+    try:
+        _, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
+    except binascii.Error:
+        return None
+    return password if colon and password else None

@@ -1,0 +1,46 @@
+"""What the application is made of. Whoever starts the service builds these, and tests build fakes of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from remediator.alerts import Notification
+from remediator.cluster.port import Cluster
+from remediator.metrics import Metrics
+from remediator.outcome import AlertOutcome
+from remediator.policies.load import Loaded
+from remediator.web.auth import Authenticator
+
+
+class Remediates(Protocol):
+    """The pipeline, as seen from here."""
+
+    def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
+        """Do what the policies say for every alert. Never raises: a failure is an outcome."""
+
+
+class HasPolicies(Protocol):
+    """The policies in force."""
+
+    def current(self) -> Loaded:
+        """The last good set, and what is wrong with the files now, if anything. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that `create_app` needs."""
+
+    pipeline: Remediates
+    policies: HasPolicies
+    cluster: Cluster
+    metrics: Metrics
+    authenticator: Authenticator
+    max_body: int
+    """Bytes. A larger request is refused before it is read to its end."""
+    clock: Callable[[], float]
+    """Unix time (s)."""
+    draining: threading.Event = field(default_factory=threading.Event)
+    """Set once the server stops: it is no longer ready, and what was begun is finished."""

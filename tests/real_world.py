@@ -1,0 +1,88 @@
+"""A real API server as a world for the contract: the adapter, and an administrator who changes things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from remediator.cluster.kubernetes import KubernetesCluster, credentials
+from remediator.cluster.pace import Pace
+from remediator.cluster.rest import Rest
+from remediator.errors import NotSynced
+from remediator.outcome import TargetRef
+from tests.processes import wait_until
+from tests.servers import ApiServer
+
+GROUP = "/apis/networking.istio.io/v1beta1"
+PLURALS = {"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
+QUICK = Pace(first_wait=0.01, longest_wait=0.2)
+READ_ONLY = {"apiGroups": ["networking.istio.io"], "resources": list(PLURALS.values()), "verbs": ["list", "watch"]}
+
+Json = dict[str, Any]
+
+
+class Clock:
+    """Unix time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class RealWorld:
+    """A cluster with the test's own objects, and an administrator who changes them."""
+
+    def __init__(self, server: ApiServer, cluster: KubernetesCluster) -> None:
+        self.server = server
+        self.cluster = cluster
+
+    def create(self, body: Json) -> None:
+        self.server.namespace(body["metadata"]["namespace"])
+        self.server.request("POST", collection_of(body["kind"], body["metadata"]["namespace"]), body)
+
+    def edit(self, ref: TargetRef, change: Callable[[Json], Any]) -> None:
+        body = self.server.request("GET", path_of(ref))
+        change(body)
+        self.server.request("PUT", path_of(ref), body)
+
+    def delete(self, ref: TargetRef) -> None:
+        self.server.request("DELETE", path_of(ref))
+
+    def eventually(self, condition: Callable[[], object]) -> object:
+        found: list[object] = []
+
+        def held() -> bool:
+            # Not believed for a moment is one of the things that pass.
+            with suppress(NotSynced):
+                found[:] = [condition()]
+            return bool(found and found[0])
+
+        wait_until(held, "what the test waits for", timeout=20)
+        return found[0]
+
+
+def collection_of(kind: str, namespace: str) -> str:
+    return f"{GROUP}/namespaces/{namespace}/{PLURALS[kind]}"
+
+
+def path_of(ref: TargetRef) -> str:
+    return f"{collection_of(ref.kind, ref.namespace)}/{ref.name}"
+
+
+def cleared(server: ApiServer) -> None:
+    """Delete every routing object and rule."""
+    for plural in PLURALS.values():
+        for body in server.request("GET", f"{GROUP}/{plural}")["items"]:
+            namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+            server.request("DELETE", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
+
+
+def rest_of(server: ApiServer, user: str = "admin", *, port: int | None = None, read_timeout: float = 10.0) -> Rest:
+    return Rest(credentials(str(server.kubeconfig(user, port=port)), None), read_timeout=read_timeout)
+
+
+Start = Callable[..., RealWorld]
+"""Starts an adapter on the empty server: `start(user, port=..., **options of KubernetesCluster)`."""

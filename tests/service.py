@@ -1,0 +1,112 @@
+"""The real service for tests and benchmarks: `remediator serve` in a process of its own, under gunicorn.
+
+Plain values and context managers, so that a benchmark can use them without pytest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.processes import Process, free_port, wait_until
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[1]
+_LONGEST_ANSWER = 120.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service's parent process, what it logs, and a client."""
+
+    port: int
+    token_file: Path
+    log: Path
+    process: Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What Alertmanager sends with a notification."""
+        token = self.token_file.read_text().strip()
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def client(self) -> http.client.HTTPConnection:
+        """A connection that is kept alive."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_LONGEST_ANSWER)
+
+    def post(self, notification: Json | bytes) -> tuple[int, Json]:
+        """Deliver a notification as Alertmanager does; code and answer."""
+        body = notification if isinstance(notification, bytes) else json.dumps(notification).encode()
+        with closing(self.client()) as client:
+            client.request("POST", "/webhook", body, self.headers)
+            answer = client.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def ready(self) -> bool:
+        """Whether /readyz says 200. Raises RuntimeError with the log if the process has ended."""
+        self.process.running()
+        try:
+            with closing(self.client()) as client:
+                client.request("GET", "/readyz")
+                return client.getresponse().status == 200
+        except OSError:
+            return False
+
+    def logged(self) -> tuple[Json, ...]:
+        """The lines of its log so far."""
+        # The last one may be half-written.
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
+        return tuple(json.loads(line) for line in lines)
+
+    def outcomes(self, **labels: str) -> tuple[Json, ...]:
+        """The logged outcomes whose fields are these."""
+        return tuple(
+            line for line in self.logged() if line["logger"] == "remediator.outcome" and labels.items() <= line.items()
+        )
+
+
+def prepared(kubeconfig: Path, policies: Sequence[Json], folder: Path, *more: str) -> Service:
+    """The service on a free port, not started yet; it keeps its files in `folder`."""
+    port = free_port()
+    policy_file, token_file, log = folder / "policies.yaml", folder / "token", folder / "service.log"
+    policy_file.write_text(yaml.safe_dump_all(policies))
+    token_file.write_text(secrets.token_hex(16) + "\n")
+    log.touch()
+    command = (
+        *(sys.executable, "-m", "remediator", "serve"),
+        *("--listen", f"127.0.0.1:{port}"),
+        *("--kubeconfig", str(kubeconfig)),
+        *("--policies", str(policy_file)),
+        *("--token-file", str(token_file)),
+        *more,
+    )
+    return Service(port, token_file, log, Process(command, log, ROOT))
+
+
+@contextlib.contextmanager
+def running_service(kubeconfig: Path, policies: Sequence[Json], *more: str) -> Iterator[Service]:
+    """The service, ready; `more` are flags of `serve`."""
+    with tempfile.TemporaryDirectory(prefix="service-") as folder:
+        service = prepared(kubeconfig, policies, Path(folder), *more)
+        try:
+            service.process.start()
+            wait_until(service.ready, f"{service.url}/readyz says 200")
+            yield service
+        finally:
+            service.process.terminate()

@@ -1,0 +1,155 @@
+"""The Kubernetes adapter on a real kube-apiserver: the contract, permissions, namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from remediator.cluster.kubernetes import KubernetesCluster, credentials
+from remediator.cluster.rest import Rest
+from remediator.errors import Forbidden, NotSynced, Rejected, Unauthenticated, Unavailable
+from remediator.traffic.patch import Edit
+from tests.contract import REF, REVIEWS, ClusterContract, canary, names, seen, withdrawal
+from tests.definitions import ISTIO_WITHOUT_V1
+from tests.processes import Missing, wait_until
+from tests.real_world import QUICK, READ_ONLY, RealWorld, Start, cleared, path_of, rest_of
+from tests.servers import ApiServer, running_api_server
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def world(start: Start) -> RealWorld:
+    made = start()
+    made.eventually(lambda: made.cluster.health().synced)
+    return made
+
+
+class TestContract(ClusterContract):
+    """On the newest CRDs: v1."""
+
+
+@pytest.fixture(scope="module")
+def old_server() -> Iterator[ApiServer]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_api_server(ISTIO_WITHOUT_V1))
+        except Missing as missing:
+            pytest.skip(str(missing))
+        yield server
+
+
+class TestContractWithoutV1(ClusterContract):
+    """On the CRDs of Istio 1.21, which know no v1."""
+
+    @pytest.fixture
+    def world(self, old_server: ApiServer) -> Iterator[RealWorld]:
+        cleared(old_server)
+        cluster = KubernetesCluster(rest_of(old_server), pace=QUICK)
+        cluster.start()
+        made = RealWorld(old_server, cluster)
+        made.eventually(lambda: cluster.health().synced)
+        yield made
+        cluster.stop()
+
+    def test_asks_for_the_newest_version_there_is(self, world: RealWorld) -> None:
+        assert seen(world, canary()).body["apiVersion"] == "networking.istio.io/v1beta1"
+
+
+# What the server says
+
+
+def test_asks_for_v1_where_it_is_served(world: RealWorld) -> None:
+    assert seen(world, canary()).body["apiVersion"] == "networking.istio.io/v1"
+
+
+def test_the_schema_rejects_and_says_where(world: RealWorld) -> None:
+    before = seen(world, canary())
+    edits = (Edit(("spec", "http", 1, "route", 0, "weight"), 90, "ninety"),)
+    with pytest.raises(Rejected, match=r"spec\.http.*weight"):
+        world.cluster.patch(REF, withdrawal(before, edits=edits))
+
+
+def test_a_precondition_on_a_text_with_escapes_holds(world: RealWorld) -> None:
+    """A `test` compares text: encode writes what the server would."""
+    body = canary()
+    text = 'ä<&>\u2028\\"/'
+    body["spec"]["http"][1]["headers"]["request"]["set"]["x-ä/~"] = text
+    before = seen(world, body)
+    expects = ((("spec", "http", 1, "headers", "request", "set", "x-ä/~"), text),)
+    world.cluster.patch(REF, withdrawal(before, expects=expects))
+
+
+def test_we_are_named_as_the_writer(world: RealWorld) -> None:
+    world.cluster.patch(REF, withdrawal(seen(world, canary())))
+    body = world.server.request("GET", path_of(REF))
+    assert "remediator" in {entry["manager"] for entry in body["metadata"]["managedFields"]}
+
+
+def test_without_a_permission_it_says_which(start: Start, api_server: ApiServer) -> None:
+    api_server.allow("guest")
+    world = start("guest")
+    wait_until(lambda: "no permission" in world.cluster.health().detail, "reason said", timeout=10)
+    with pytest.raises(NotSynced, match=r"no permission to list virtualservices\.networking\.istio\.io: .*guest"):
+        world.cluster.routing_to(REVIEWS)
+    api_server.allow("guest", READ_ONLY)
+    world.eventually(lambda: world.cluster.health().synced)
+    world.create(canary())
+    world.eventually(lambda: names(world) == {"reviews"})
+    (found,) = world.cluster.routing_to(REVIEWS)
+    with pytest.raises(Forbidden) as caught:
+        world.cluster.patch(REF, withdrawal(found))
+    assert ("patch", "virtualservices.networking.istio.io") == (caught.value.verb, caught.value.resource)
+    with pytest.raises(Forbidden, match="no permission to get virtualservices"):
+        world.cluster.read(REF)
+
+
+def test_a_token_that_nobody_knows(api_server: ApiServer) -> None:
+    configuration = credentials(str(api_server.kubeconfig()), None)
+    configuration.refresh_api_key_hook = None
+    configuration.api_key = {"BearerToken": "Bearer unknown"}
+    with pytest.raises(Unauthenticated):
+        KubernetesCluster(Rest(configuration)).read(REF)
+
+
+def test_without_istio_it_says_so(api_server: ApiServer) -> None:
+    with running_api_server(None) as bare:
+        cluster = KubernetesCluster(rest_of(bare), pace=QUICK)
+        cluster.start()
+        try:
+            wait_until(lambda: "not installed" in cluster.health().detail, "reason said", timeout=10)
+            assert not cluster.health().synced
+            with pytest.raises(Unavailable, match="Istio's CRDs are not installed"):
+                cluster.read(REF)
+        finally:
+            cluster.stop()
+
+
+# Namespaces
+
+
+def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_server: ApiServer) -> None:
+    api_server.allow("guest")
+    api_server.namespace("shop")
+    api_server.allow("guest", READ_ONLY, namespace="shop")
+    world = start("guest", namespaces=("shop",))
+    world.eventually(lambda: world.cluster.health().synced)
+    elsewhere = canary()
+    elsewhere["metadata"]["namespace"] = "web"
+    world.create(elsewhere)
+    world.create(canary())
+    world.eventually(lambda: len(world.cluster.routing()) == 1)
+    world.delete(REF)
+    world.eventually(lambda: not world.cluster.routing())
+
+
+def test_a_glob_sees_what_it_matches(start: Start) -> None:
+    world = start(namespaces=("shop*", "web"))
+    for namespace in ("bank", "web", "shop-2", "shop"):
+        body = canary()
+        body["metadata"]["namespace"] = namespace
+        world.create(body)
+    world.eventually(lambda: len(world.cluster.routing()) == 3)
+    assert {"shop", "shop-2", "web"} == {found.routing.ref.namespace for found in world.cluster.routing()}

@@ -1,0 +1,265 @@
+"""The local adapter: the contract, what it reads, and many writers at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from remediator.cluster.catalogue import Catalogue
+from remediator.cluster.folder import Folder, Stamp
+from remediator.cluster.inventory import Inventory
+from remediator.cluster.local import LocalCluster
+from remediator.errors import Conflict, Unavailable
+from remediator.outcome import TargetRef
+from remediator.traffic.patch import Edit, Patch
+from tests.contract import REF, REVIEWS, ClusterContract, canary, names, withdrawal
+from tests.folders import LocalWorld, dump, patch_canary, rule
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> LocalWorld:
+    return LocalWorld(tmp_path)
+
+
+class TestContract(ClusterContract):
+    pass
+
+
+# Reading a folder
+
+
+def test_reads_subfolders_both_endings_and_lists(tmp_path: Path) -> None:
+    (tmp_path / "team").mkdir()
+    (tmp_path / "team" / "rules.yml").write_text(dump({"apiVersion": "v1", "kind": "List", "items": [rule()]}))
+    (tmp_path / "reviews.yaml").write_text(dump(canary()))
+
+    (found,) = LocalCluster(tmp_path).routing_to(REVIEWS)
+
+    assert frozenset({"2"}) == found.rules.versions(REVIEWS, "v2", "shop")
+
+
+def test_leaves_out_hidden_files_and_all_other_kinds(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "a.yaml").write_text(dump(canary()))
+    (tmp_path / ".reviews.yaml.tmp.yaml").write_text("half: [")
+    (tmp_path / "notes.txt").write_text("half: [")
+    (tmp_path / "others.yaml").write_text(
+        "replicas: 3\n---\n# a comment\n---\n"
+        "apiVersion: example.org/v1\nkind: VirtualService\nmetadata: {name: not-istios}\n---\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+    )
+
+    health = LocalCluster(tmp_path).health()
+
+    assert health.synced
+    assert {"VirtualService": 0, "DestinationRule": 0} == health.objects
+
+
+def test_fills_in_what_a_cluster_would(tmp_path: Path) -> None:
+    body = canary()
+    del body["metadata"]["namespace"]
+    (tmp_path / "reviews.yaml").write_text(dump(body))
+
+    read = LocalCluster(tmp_path).read(TargetRef("VirtualService", "default", "reviews"))
+
+    assert read.routing.uid == read.body["metadata"]["uid"] != ""
+    assert read.routing.resource_version == read.body["metadata"]["resourceVersion"] != ""
+    assert LocalCluster(tmp_path).read(read.routing.ref) == read
+
+
+def test_keeps_the_uid_that_a_file_has(tmp_path: Path) -> None:
+    (tmp_path / "reviews.yaml").write_text(dump(canary(uid="from-the-cluster", resourceVersion="812")))
+
+    routing = LocalCluster(tmp_path).read(REF).routing
+
+    assert (routing.uid, routing.resource_version != "812") == ("from-the-cluster", True)
+
+
+def test_hides_managed_fields_and_keeps_them_in_the_file(tmp_path: Path) -> None:
+    owners = [{"manager": "argocd-controller", "operation": "Update"}]
+    path = tmp_path / "reviews.yaml"
+    path.write_text(dump(canary(managedFields=owners)))
+    cluster = LocalCluster(tmp_path)
+
+    patch_canary(cluster)
+
+    assert "managedFields" not in cluster.read(REF).body["metadata"]
+    assert owners == yaml.safe_load(path.read_text())["metadata"]["managedFields"]
+
+
+def test_finds_an_object_that_moved_to_another_file(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(dump(canary()))
+    cluster = LocalCluster(tmp_path)
+    cluster.read(REF)
+
+    (tmp_path / "b.yaml").rename(tmp_path / "a.yaml")
+
+    assert "a.yaml" in str(cluster._catalogue.source(REF).path)
+    assert len(cluster.routing_to(REVIEWS)) == 1
+
+
+class CoarseFolder(Folder):
+    """On a file system whose clock stands still, so that no edit of equal length changes a stamp."""
+
+    NOW = 1_000_000
+
+    def files(self) -> dict[str, Stamp]:
+        return {path: self._coarse(stamp) for path, stamp in super().files().items()}
+
+    def read(self, path: Path) -> tuple[str, Stamp]:
+        text, stamp = super().read(path)
+        return text, self._coarse(stamp)
+
+    def _coarse(self, stamp: Stamp) -> Stamp:
+        return stamp._replace(mtime_ns=self.NOW * 10**9, ctime_ns=self.NOW * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        pytest.param(1, 91, id="a file that was only just changed is read to be sure"),
+        pytest.param(3, 90, id="the stamp of an older one is believed"),
+    ],
+)
+def test_sees_a_second_edit_within_one_tick_of_the_clock(tmp_path: Path, age: int, expected: int) -> None:
+    path, inventory = tmp_path / "reviews.yaml", Inventory()
+    path.write_text(dump(canary()))
+    catalogue = Catalogue(CoarseFolder(tmp_path), inventory, lambda: CoarseFolder.NOW + age)
+    catalogue.refresh()
+
+    path.write_text(path.read_text().replace("weight: 90", "weight: 91"))
+    catalogue.refresh()
+
+    (found,) = inventory.routing()
+    assert expected == found.body["spec"]["http"][1]["route"][0]["weight"]
+
+
+def test_reads_an_unchanged_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reviews.yaml").write_text(dump(canary()))
+    much_later = (tmp_path / "reviews.yaml").stat().st_ctime + 60
+    cluster = LocalCluster(tmp_path, clock=lambda: much_later)
+    cluster.routing()
+    opened: list[str] = []
+    real_open = Path.open
+
+    def counting_open(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(path.name)
+        return real_open(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counting_open)
+    found = cluster.routing_to(REVIEWS)
+
+    assert len(found) == 1
+    assert not opened
+    assert much_later == cluster.health().last_event
+
+
+# Many writers
+
+WRITER = """
+import sys
+from pathlib import Path
+from remediator.cluster.local import LocalCluster
+from remediator.errors import Conflict
+from remediator.outcome import TargetRef
+from remediator.traffic.patch import Edit, Patch
+
+cluster, ref = LocalCluster(Path(sys.argv[1])), TargetRef("VirtualService", "shop", "reviews")
+path, done = ("metadata", "annotations", "count"), 0
+print("ready", flush=True)
+sys.stdin.readline()
+while done < int(sys.argv[2]):
+    read = cluster.read(ref)
+    count = read.body["metadata"]["annotations"]["count"]
+    edit = Edit(path, count, str(int(count) + 1))
+    patch = Patch(read.routing.uid, read.routing.resource_version, ((path, count),), (edit,))
+    try:
+        cluster.patch(ref, patch)
+    except Conflict:
+        continue
+    done += 1
+"""
+
+
+def test_processes_lose_no_update_and_a_reader_sees_whole_files(tmp_path: Path) -> None:
+    processes, patches = 4, 25
+    (tmp_path / "reviews.yaml").write_text(dump(canary(annotations={"count": "0"}), rule()))
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(patches)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+            text=True,
+        )
+        for _ in range(processes)
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin
+            writer.stdin.write("\n")
+            writer.stdin.flush()
+        cluster, counts = LocalCluster(tmp_path), []
+        while any(writer.poll() is None for writer in writers):
+            (found,) = cluster.routing_to(REVIEWS)
+            counts.append(int(found.body["metadata"]["annotations"]["count"]))
+            assert frozenset({"2"}) == found.rules.versions(REVIEWS, "v2", "shop")
+    finally:
+        for writer in writers:
+            writer.communicate(timeout=30)
+
+    assert [0] * processes == [writer.returncode for writer in writers]
+    assert counts == sorted(counts)
+    assert str(processes * patches) == cluster.read(REF).body["metadata"]["annotations"]["count"]
+
+
+def test_threads_lose_no_update(tmp_path: Path) -> None:
+    (tmp_path / "reviews.yaml").write_text(dump(canary(annotations={"count": "0"})))
+    cluster = LocalCluster(tmp_path)
+    path = ("metadata", "annotations", "count")
+    failures: list[Exception] = []
+
+    def count_up() -> None:
+        done = 0
+        while done < 10:
+            read = cluster.read(REF)
+            count = read.body["metadata"]["annotations"]["count"]
+            edit = Edit(path, count, str(int(count) + 1))
+            try:
+                cluster.patch(REF, Patch(read.routing.uid, read.routing.resource_version, (), (edit,)))
+            except Conflict:
+                continue
+            except Exception as error:
+                failures.append(error)
+                raise
+            done += 1
+
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert not failures
+    assert cluster.read(REF).body["metadata"]["annotations"]["count"] == "40"
+
+
+def test_names_the_lock_that_another_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reviews.yaml").write_text(dump(canary()))
+    cluster = LocalCluster(tmp_path)
+    before = cluster.read(REF)
+    monkeypatch.setattr("remediator.cluster.folder._LOCK_WAIT", 0.02)
+
+    with Folder(tmp_path).locked(), pytest.raises(Unavailable, match=r"\.remediator\.lock: locked"):
+        cluster.patch(REF, withdrawal(before))
+
+    assert names(LocalWorld(tmp_path)) == {"reviews"}

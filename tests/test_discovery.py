@@ -1,0 +1,56 @@
+"""Which version of Istio's API is asked for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from kubernetes.client import Configuration
+
+from remediator.cluster.discovery import Discovery
+from remediator.cluster.rest import Rest
+from remediator.cluster.watch import Scope
+from tests.processes import wait_until
+from tests.scripted import Answer, Request, reply, scripted
+from tests.watching import GROUP, QUICK, Script, page, running, thing
+
+
+@pytest.mark.parametrize(
+    ("served", "expected"),
+    [
+        pytest.param(("v1alpha3", "v1beta1", "v1"), "v1", id="all: v1"),
+        pytest.param(("v1alpha3", "v1beta1"), "v1beta1", id="before Istio 1.22: v1beta1"),
+        pytest.param(("v1alpha3",), "v1alpha3", id="long ago: v1alpha3"),
+    ],
+)
+def test_the_best_version_that_is_served(served: tuple[str, ...], expected: str) -> None:
+    with scripted(Script([], served=served)) as server:
+        resource = Discovery(Rest(Configuration(host=server.url))).resource("VirtualService")
+    assert expected == resource.version
+
+
+def test_a_version_of_the_group_that_lacks_the_kind_is_passed_over() -> None:
+    """CRDs of several releases side by side: v1 of the group is there, but not for VirtualService."""
+
+    def answer(request: Request) -> Answer:
+        if request.path == GROUP:
+            return reply(200, {"versions": [{"version": "v1"}, {"version": "v1beta1"}]})
+        name = "sidecars" if request.path.endswith("/v1") else "virtualservices"
+        return reply(200, {"resources": [{"name": name}]})
+
+    with scripted(answer) as server:
+        resource = Discovery(Rest(Configuration(host=server.url))).resource("VirtualService")
+    assert "v1beta1" == resource.version
+
+
+def test_istio_may_come_later() -> None:
+    installed = threading.Event()
+    script = Script([page(thing("a", 1), version=7)])
+    absent = reply(404, b"404 page not found")
+    with running(
+        lambda request: script(request) if installed.is_set() else absent, QUICK, Scope("VirtualService")
+    ) as run:
+        wait_until(lambda: run.state.error, "error said", timeout=5)
+        assert run.state.error == ("Istio's CRDs are not installed: the API server knows no group networking.istio.io")
+        installed.set()
+        run.holds("a")

@@ -1,0 +1,229 @@
+"""The watch against a scripted API server: lists, events, and every way in which a connection can fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from kubernetes.client import Configuration
+
+from remediator.cluster.discovery import Discovery
+from remediator.cluster.pace import Pace
+from remediator.cluster.rest import Rest
+from remediator.cluster.watch import Scope, Watch
+from tests.processes import wait_until
+from tests.scripted import Answer, Request, events, failure, hang_up, reply, scripted, silent
+from tests.watching import QUICK, Script, Shelf, event, expired, page, running, started, thing
+
+
+def test_lists_page_by_page_and_watches_from_there() -> None:
+    lists = [page(thing("a", 1), version=7, token="next"), page(thing("b", 2), version=7)]
+    with started(lists) as run:
+        run.holds("a", "b")
+        run.watched(1)
+        first, second = run.asked(watch=False)
+        assert {"limit": "500"} == first.query
+        assert {"limit": "500", "continue": "next"} == second.query
+        (watch,) = run.asked(watch=True)
+        assert "7" == watch.query["resourceVersion"]
+        assert "true" == watch.query["allowWatchBookmarks"]
+        assert 240 <= int(watch.query["timeoutSeconds"]) <= 300
+        wait_until(lambda: run.state.down_since is None, "open", timeout=5)
+        assert (True, "") == (run.state.synced, run.state.error)
+
+
+def test_half_a_list_is_no_sync() -> None:
+    with started([page(thing("a", 1), version=7, token="next"), silent]) as run:
+        wait_until(lambda: len(run.asked(watch=False)) == 2, "second page asked for", timeout=5)
+        assert not run.state.synced
+
+
+def test_events_change_the_index() -> None:
+    watches = [
+        events(
+            event("ADDED", thing("b", 8)),
+            event("MODIFIED", thing("a", 9)),
+            event("DELETED", thing("b", 10)),
+            event("BOOKMARK", {"kind": "VirtualService", "metadata": {"resourceVersion": "20"}}),
+        ),
+        events(then=silent),
+    ]
+    with started([page(thing("a", 1), version=7)], watches) as run:
+        run.watched(2)
+        assert {("shop", "a"): "9"} == run.shelf.held
+        assert "20" == run.asked(watch=True)[1].query["resourceVersion"]
+        assert 1 == len(run.asked(watch=False))
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param(events(expired(), then=silent), id="410 as an event"),
+        pytest.param(failure(410, "too old resource version"), id="410 as the answer"),
+    ],
+)
+def test_forgotten_history_means_another_list(gone: Answer) -> None:
+    """What was deleted meanwhile is in no event, so it vanishes with the list."""
+    lists = [page(thing("a", 1), thing("b", 2), version=7), page(thing("b", 2), version=30)]
+    with started(lists, [gone, events(then=silent)]) as run:
+        run.watched(2)
+        run.holds("b")
+        assert "30" == run.asked(watch=True)[1].query["resourceVersion"]
+
+
+def test_an_expired_continue_starts_the_list_over() -> None:
+    lists = [
+        page(thing("a", 1), version=7, token="next"),
+        failure(410, "the continue token has expired"),
+        page(thing("b", 2), version=9),
+    ]
+    with started(lists) as run:
+        run.holds("b")
+        assert [None, "next", None] == [request.query.get("continue") for request in run.asked(watch=False)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(events(event("ADDED", thing("b", 8)), b'{"type": "AD', then=hang_up), id="cut within an event"),
+        pytest.param(events(event("ADDED", thing("b", 8)), then=hang_up), id="cut between two events"),
+        pytest.param(events(event("ADDED", thing("b", 8)), b"<html>\n"), id="a line that is no event"),
+        pytest.param(events(event("ADDED", thing("b", 8))), id="ended in order"),
+    ],
+)
+def test_a_watch_that_breaks_goes_on_where_it_was(broken: Answer) -> None:
+    with started([page(version=7)], [broken, events(then=silent)]) as run:
+        run.watched(2)
+        run.holds("b")
+        assert ["7", "8"] == [request.query["resourceVersion"] for request in run.asked(watch=True)]
+        assert 1 == len(run.asked(watch=False))
+
+
+def test_a_half_open_connection_is_found_out_and_replaced() -> None:
+    pace = Pace(stall=0.1, first_wait=0.01)
+    watches = [events(then=silent), events(event("ADDED", thing("b", 8)), then=silent)]
+    with started([page(version=7)], watches, pace=pace) as run:
+        run.holds("b")
+        assert 1 == len(run.asked(watch=False))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(
+            failure(403, "no such role"),
+            "no permission to list virtualservices.networking.istio.io: no such role",
+            id="403",
+        ),
+        pytest.param(failure(401, "Unauthorized"), "Unauthorized", id="401"),
+        pytest.param(failure(500, "etcd is away"), "HTTP 500: etcd is away", id="500"),
+        pytest.param(reply(404, b"404 page not found"), "does not serve virtualservices.networking.istio.io", id="404"),
+        pytest.param(hang_up, "no answer from", id="no answer"),
+        pytest.param(reply(200, {"items": []}), "without metadata", id="a list without metadata"),
+    ],
+)
+def test_a_list_that_fails_is_tried_again_and_says_why(answer: Answer, words: str) -> None:
+    mended = threading.Event()
+    good = Script([page(thing("a", 1), version=7)])
+    bad = Script([answer])
+
+    def now(request: Request) -> Answer:
+        return good(request) if mended.is_set() else bad(request)
+
+    with running(now, QUICK, Scope("VirtualService")) as run:
+        wait_until(lambda: len(run.asked(watch=False)) >= 2, "two attempts", timeout=5)
+        assert words in run.state.error
+        assert not run.state.synced
+        assert run.state.down_since is not None
+        mended.set()
+        run.holds("a")
+        wait_until(lambda: run.state.down_since is None, "open again", timeout=5)
+        assert "" == run.state.error
+
+
+def test_after_some_failures_everything_is_listed_again() -> None:
+    """An API server whose etcd was restored from a backup never answers for the version that we are at."""
+    future = failure(504, "Too large resource version")
+    lists = [page(thing("a", 1), version=7000), page(thing("b", 2), version=3)]
+    with started(lists, [future, future, future, future, events(then=silent)]) as run:
+        run.holds("b")
+        run.watched(5)
+        assert ["7000"] * 4 + ["3"] == [request.query["resourceVersion"] for request in run.asked(watch=True)]
+
+
+def test_a_watch_that_ends_as_soon_as_it_opens_is_a_failure() -> None:
+    """Or the next would follow at once, and the one after it."""
+    with started([page(version=7)], [events()]) as run:
+        run.watched(2)
+        wait_until(lambda: "as soon as it had opened" in run.state.error, "error said", timeout=5)
+
+
+def test_a_watch_that_always_fails_after_opening_counts_as_down() -> None:
+    broken = events(event("ERROR", {"kind": "Status", "code": 500, "message": "storage"}))
+    with started([page(version=7)], [broken]) as run:
+        before = run.state.down_since
+        run.watched(4)
+        wait_until(lambda: run.state.down_since == before, "down since the start", timeout=5)
+
+
+def test_a_namespace_of_its_own_is_listed_and_cleared_alone() -> None:
+    lists = [page(thing("a", 1), thing("b", 2), version=7), page(thing("b", 2), version=30)]
+    watches = [events(event("ADDED", thing("c", 8)), expired()), events(then=silent)]
+    with started(lists, watches, scope=Scope("VirtualService", "shop")) as run:
+        run.shelf.held[("elsewhere", "x")] = "1"
+        run.watched(2)
+        run.holds("b", "x")
+        assert {"/apis/networking.istio.io/v1/namespaces/shop/virtualservices"} == {
+            request.path for request in run.asked(watch=True)
+        }
+
+
+def test_a_glob_is_kept_by_looking_at_the_namespace() -> None:
+    lists = [page(thing("a", 1), thing("b", 2, "bank"), version=7)]
+    watches = [events(event("ADDED", thing("c", 8, "bank")), event("ADDED", thing("d", 9)), then=silent)]
+    scope = Scope("VirtualService", keeps=lambda namespace: namespace.startswith("sh"))
+    with started(lists, watches, scope=scope) as run:
+        run.holds("a", "d")
+
+
+def test_stop_does_not_wait_for_a_silent_server() -> None:
+    with started([page(version=7)], pace=Pace(stall=60)) as run:
+        run.watched(1)
+        wait_until(lambda: run.state.down_since is None, "open", timeout=5)
+        run.watch.stop(timeout=5)
+        assert run.state.ended
+
+
+def test_a_bug_ends_the_watch_and_the_state_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+
+    class Broken(Shelf):
+        def put(self, body: Mapping[str, Any]) -> None:
+            raise ZeroDivisionError
+
+    with scripted(Script([page(thing("a", 1), version=7)])) as server:
+        rest = Rest(Configuration(host=server.url))
+        watch = Watch(rest, Discovery(rest), Scope("VirtualService"), Broken(), QUICK)
+        watch.start()
+        wait_until(lambda: watch.state.ended, "ended", timeout=5)
+        watch.stop()
+        rest.close()
+    assert 1 == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected"),
+    [
+        pytest.param(1, 0.2, id="the first"),
+        pytest.param(2, 0.4, id="doubled"),
+        pytest.param(8, 25.6, id="doubled again and again"),
+        pytest.param(9, 30.0, id="the longest"),
+        pytest.param(5000, 30.0, id="a very long outage"),
+    ],
+)
+def test_waits_grow_to_a_limit_and_are_spread(failures: int, expected: float) -> None:
+    assert expected == pytest.approx(Pace(random=lambda: 0.0).wait(failures))
+    assert expected / 2 == pytest.approx(Pace(random=lambda: 1.0).wait(failures))

@@ -1,0 +1,156 @@
+"""Nothing that anybody sends makes the webhook fail in a way that is not meant; and the API is as it says it is."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import negative_data_rejection, not_a_server_error, positive_data_acceptance
+
+from remediator.errors import NotSynced
+from remediator.web.openapi import openapi
+from tests.builders import alert, labels, notification, split, virtual_service
+from tests.web_fakes import FakeCluster, FakePipeline, House, token_file, unavailable
+
+MEANT = {200, 400, 413}
+EXAMPLES = 60
+DOCS = Path(__file__).parents[1] / "docs" / "http.md"
+TOKEN = {"Authorization": "Bearer s3cret"}
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+json_values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4)
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return House(max_body=16 * 1024).client()
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> object:
+    """A real notification with one thing in it gone, or in its place another."""
+    body: Any = copy.deepcopy(notification([alert(labels(), fingerprint="f00d"), alert(labels("v3"))]))
+    place = draw(st.sampled_from(list(_places(body))))
+    parent = body
+    for key in place[:-1]:
+        parent = parent[key]
+    if draw(st.booleans()):
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = draw(json_values)
+    return body
+
+
+def _places(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if at:
+        yield at
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(inner, (*at, key))
+
+
+@given(body=st.binary(max_size=40_000))
+def test_arbitrary_bytes(client: FlaskClient, body: bytes) -> None:
+    assert client.post("/webhook", data=body).status_code in MEANT - {200}
+
+
+@given(value=json_values)
+def test_arbitrary_json(client: FlaskClient, value: object) -> None:
+    assert client.post("/webhook", data=json.dumps(value)).status_code in MEANT
+
+
+@given(value=mutated(), cut=st.none() | st.integers(0, 2_000))
+def test_mutated_notifications(client: FlaskClient, value: object, cut: int | None) -> None:
+    answer = client.post("/webhook", data=json.dumps(value)[:cut])
+    assert answer.status_code in MEANT
+    assert answer.json is not None
+
+
+@given(query=st.text(max_size=40))
+def test_arbitrary_tokens_of_a_page(client: FlaskClient, query: str) -> None:
+    for parameter in ("continue", "limit", "namespace"):
+        assert client.get("/api/v1/exposures", query_string={parameter: query}).status_code in MEANT
+
+
+def operations() -> Iterator[Any]:
+    """Every operation with what it describes, and those that take anything with what they do not, too."""
+    for path, methods in openapi()["paths"].items():
+        for method, operation in methods.items():
+            yield pytest.param(path, method, GenerationMode.POSITIVE, id=f"{method.upper()} {path} as described")
+            if "requestBody" in operation or "parameters" in operation:
+                yield pytest.param(path, method, GenerationMode.NEGATIVE, id=f"{method.upper()} {path} otherwise")
+
+
+def described(house: House) -> Any:
+    """The API of `house`, as its own document describes it."""
+    return schemathesis.openapi.from_wsgi("/openapi.json", house.app(), headers=TOKEN)
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    cluster = FakeCluster([virtual_service({"route": split(v1=90, v2=10)})])
+    return described(House(cluster=cluster, authenticator=token_file(tmp_path_factory.mktemp("token"), "s3cret")))
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The same while the API server is away."""
+    authenticator = token_file(tmp_path_factory.mktemp("token"), "s3cret")
+    cluster = FakeCluster(fault=NotSynced("virtualservices: no contact for 130 s"))
+    return described(House(FakePipeline(unavailable), cluster=cluster, authenticator=authenticator))
+
+
+bounded = settings(
+    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), list(operations()))
+@bounded
+@given(data=st.data())
+def test_the_api_answers_as_described(
+    well: Any, path: str, method: str, mode: GenerationMode, data: st.DataObject
+) -> None:
+    case = data.draw(well[path][method].as_strategy(generation_mode=mode))
+    # To JSON Schema 1.0 is an integer, to us it is not; no Go program writes an integer so.
+    assume(not isinstance(case.body, dict) or not isinstance(case.body.get("truncatedAlerts"), float))
+    # No schema can tell a token of ours for the next page from another text.
+    unpredictable = [positive_data_acceptance] if path == "/api/v1/exposures" else []
+    case.call_and_validate(headers=TOKEN, excluded_checks=unpredictable)
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), list(operations()))
+@bounded
+@given(data=st.data())
+def test_the_api_answers_as_described_while_the_cluster_is_away(
+    away: Any, path: str, method: str, mode: GenerationMode, data: st.DataObject
+) -> None:
+    """The 503s are meant then; all else about them is checked."""
+    case = data.draw(away[path][method].as_strategy(generation_mode=mode))
+    meant = [not_a_server_error, positive_data_acceptance, negative_data_rejection]
+    case.call_and_validate(headers=TOKEN, excluded_checks=meant)
+
+
+def test_every_path_is_described_and_every_described_one_is_there() -> None:
+    rules = House().app().url_map.iter_rules()
+    served = {(rule.rule, method.lower()) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    described = {(path, method) for path, methods in openapi()["paths"].items() for method in methods}
+    assert served == described
+
+
+def test_every_path_is_documented() -> None:
+    headings = re.findall(r"^## `(\w+) (\S+)`$", DOCS.read_text(), flags=re.MULTILINE)
+    described = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
+    assert described == set(headings)

@@ -1,0 +1,158 @@
+"""Small real stand-ins for what the web application is made of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from remediator.alerts import Alert, Notification
+from remediator.policies.load import Loaded
+
+from remediator.cluster.port import Health, Snapshot
+from remediator.errors import ClusterError
+from remediator.metrics import Metrics
+from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.policies.matchers import parse_matcher
+from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
+from remediator.traffic import subsets, virtualservice
+from remediator.traffic.hosts import Host
+from remediator.traffic.patch import Patch
+from remediator.traffic.subsets import Rules
+from remediator.web.app import create_app
+from remediator.web.auth import Anonymous, Authenticator, TokenFile
+from remediator.web.parts import Parts
+
+TARGET = TargetRef("VirtualService", "shop", "reviews")
+NOW = 1_785_585_600.0
+HEALTHY = Health(True, "1 VirtualService, 0 DestinationRules", {"VirtualService": 1, "DestinationRule": 0}, NOW - 1)
+
+
+def patched(alert: Alert) -> AlertOutcome:
+    """An outcome that needs nothing more."""
+    return AlertOutcome(
+        fingerprint=alert.fingerprint,
+        alertname=alert.name,
+        policy="canary",
+        target=TARGET,
+        outcome=Outcome.APPLIED,
+        reason=Reason.PATCHED,
+        message="reviews v2 gets no traffic now",
+        changes=("http[0] reviews v2: weight 10 → 0",),
+    )
+
+
+def unavailable(alert: Alert) -> AlertOutcome:
+    """An outcome that another delivery can mend."""
+    return replace(patched(alert), outcome=Outcome.FAILED, reason=Reason.UNAVAILABLE, message="no answer", changes=())
+
+
+class FakePipeline:
+    """Ends every alert in the same way, and remembers what it was given."""
+
+    def __init__(self, decide: Callable[[Alert], AlertOutcome] = patched) -> None:
+        self.decide = decide
+        self.handled: list[Notification] = []
+
+    def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
+        self.handled.append(notification)
+        return tuple(self.decide(alert) for alert in notification.alerts)
+
+
+def a_policy(name: str = "canary", **more: Any) -> Policy:
+    """A policy as loaded."""
+    values: dict[str, Any] = {
+        "name": name,
+        "description": "Send a failing canary's traffic back.",
+        "matchers": (parse_matcher('alertname = "CanaryErrorRatioAboveStable"'),),
+        "target": TargetSpec(namespaces=("shop-*",)),
+        "actions": (Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS),
+        "mode": Mode.ENFORCE,
+        "source": "canary.yaml, document 1",
+        "content_hash": "0f" * 32,
+    }
+    return Policy(**(values | more))
+
+
+@dataclass
+class FakePolicies:
+    """Policies in force, and perhaps a fault in the files since."""
+
+    policies: tuple[Policy, ...] = field(default_factory=lambda: (a_policy(),))
+    fault: str | None = None
+    failures: int = 0
+
+    def current(self) -> Loaded:
+        return Loaded(PolicySet(self.policies), self.fault, 1, self.failures)
+
+
+@dataclass
+class FakeCluster:
+    """A cluster that is read only."""
+
+    bodies: Sequence[dict[str, Any]] = ()
+    rules: Sequence[dict[str, Any]] = ()
+    condition: Health = HEALTHY
+    fault: ClusterError | None = None
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def health(self) -> Health:
+        return self.condition
+
+    def routing(self) -> tuple[Snapshot, ...]:
+        if self.fault:
+            raise self.fault
+        rules = Rules(tuple(subsets.read(rule) for rule in self.rules))
+        return tuple(Snapshot(body, virtualservice.read(body), rules) for body in self.bodies)
+
+    def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        raise NotImplementedError
+
+    def read(self, ref: TargetRef) -> Snapshot:
+        raise NotImplementedError
+
+    def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        raise NotImplementedError
+
+
+@dataclass
+class House:
+    """An application and all that it is made of."""
+
+    pipeline: FakePipeline = field(default_factory=FakePipeline)
+    policies: FakePolicies = field(default_factory=FakePolicies)
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    metrics: Metrics = field(default_factory=Metrics)
+    authenticator: Authenticator = field(default_factory=Anonymous)
+    max_body: int = 64 * 1024
+    draining: threading.Event = field(default_factory=threading.Event)
+
+    def app(self) -> Flask:
+        parts = Parts(
+            pipeline=self.pipeline,
+            policies=self.policies,
+            cluster=self.cluster,
+            metrics=self.metrics,
+            authenticator=self.authenticator,
+            max_body=self.max_body,
+            clock=lambda: NOW,
+            draining=self.draining,
+        )
+        return create_app(parts)
+
+    def client(self) -> FlaskClient:
+        return self.app().test_client()
+
+
+def token_file(folder: Path, *tokens: str) -> TokenFile:
+    """An authenticator of these tokens."""
+    path = folder / "token"
+    path.write_text("\n".join(tokens) + "\n")
+    return TokenFile(path)
