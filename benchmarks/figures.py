@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
+
+TIMES: Final = "\u00d7"
+"""The unit of a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Figure:
     name: str
     value: float
     unit: str
-    """Behind the number: `×`, `MiB`, `s`, `alerts/s`, `ms`."""
+    """Behind the number: TIMES, `MiB`, `s`, `alerts/s`, `ms`."""
     raw: str
     """What it was computed from, with the number of samples."""
     target: Target | None = None
@@ -68,12 +71,7 @@ class Figure:
 def ratio(name: str, one: Samples, other: Samples, at_most: float | None = None) -> Figure:
     """How many times as long one takes as the other, by the medians."""
     target = None if at_most is None else Target(at_most)
-    return Figure(name, one.p50 / other.p50, "×", f"{one} over {other}", target)
-
-
-def rate(count: int, rounds: Sequence[float]) -> float:
-    """How many a second, in the median of rounds that did `count` each in so many seconds."""
-    return count / median(rounds)
+    return Figure(name, one.p50 / other.p50, TIMES, f"{one} over {other}", target)
 
 
 def _ms(seconds: float) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
 from benchmarks import fleet
 from benchmarks.progress import Progress
 from tests.builders import notification
-from tests.servers import ApiServer
+from tests.servers import ApiServer, running_api_server
 from tests.service import Service, running_service
 
 Json = dict[str, Any]
@@ -45,6 +45,12 @@ class Direct:
         self._context = ssl.create_default_context(cafile=str(server.ca_file))
         self._authorization = f"Bearer {server.tokens[user]}"
         self._own = threading.local()
+        self._opened: list[http.client.HTTPSConnection] = []
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._opened:
+            connection.close()
 
     def create(self, collection: str, body: Json) -> None:
         """Create an object."""
@@ -64,11 +70,11 @@ class Direct:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
 
     def _connection(self) -> http.client.HTTPSConnection:
-        if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=60, context=self._context
-            )
-        found: http.client.HTTPSConnection = self._own.connection
+        found: http.client.HTTPSConnection | None = getattr(self._own, "connection", None)
+        if found is None:
+            found = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._context)
+            self._own.connection = found
+            self._opened.append(found)
         return found
 
 
@@ -106,22 +112,30 @@ class Deliveries:
         self._client.close()
 
 
-@dataclass
 class Stage:
-    """Everything that a measure needs."""
+    """Everything that a measure needs. Grows, and never shrinks.
 
-    server: ApiServer
-    progress: Progress
-    size: int = 0
-    """How many services there are."""
-    set_up: float = 0.0
-    """Seconds spent on creating them."""
-    admin: Direct = field(init=False)
-    guest: Direct = field(init=False)
+    Args:
+        server: fresh.
+        pool: CONNECTIONS threads.
+        progress: told of what takes long.
+    """
 
-    def __post_init__(self) -> None:
-        self.server.allow("guest", *PERMISSIONS)
-        self.admin, self.guest = Direct(self.server, "admin"), Direct(self.server, "guest")
+    def __init__(self, server: ApiServer, pool: Executor, progress: Progress) -> None:
+        server.allow("guest", *PERMISSIONS)
+        self.server = server
+        self.admin, self.guest = Direct(server, "admin"), Direct(server, "guest")
+        self.progress = progress
+        self.size = 0
+        """How many services there are."""
+        self.set_up = 0.0
+        """Seconds spent on creating them."""
+        self._pool = pool
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.admin.close()
+        self.guest.close()
 
     def grow(self, size: int) -> None:
         """Create services until there are so many."""
@@ -129,12 +143,8 @@ class Stage:
         new = range(self.size, size)
         self.server.namespace(*dict.fromkeys(fleet.target(number).namespace for number in new))
         self.all(f"creating {len(new)} services", self._create, new)
-        self.size = max(size, self.size)
+        self.size = size
         self.set_up += perf_counter() - begin
-
-    def restore(self, numbers: Iterable[int]) -> None:
-        """Give these canaries their traffic back."""
-        self.all("", self.put_back, numbers)
 
     def put_back(self, number: int) -> None:
         """Give one canary its traffic back."""
@@ -145,20 +155,28 @@ class Stage:
         return running_service(self.server.kubeconfig("guest"), [fleet.policy()])
 
     def all(self, what: str, work: Callable[[int], None], numbers: Iterable[int]) -> float:
-        """Do `work` for all numbers over as many connections as the service has; how long it took (s)."""
+        """Do `work` for all numbers, over CONNECTIONS connections; how long it took (s)."""
         numbers = tuple(numbers)
         begin = perf_counter()
-        pool = ThreadPoolExecutor(CONNECTIONS)
-        try:
-            for _ in self.progress.track(what, pool.map(work, numbers), len(numbers)):
-                pass
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for _ in self.progress.track(what, self._pool.map(work, numbers), len(numbers)):
+            pass
         return perf_counter() - begin
 
     def _create(self, number: int) -> None:
         self.admin.create(fleet.collection(number, "destinationrules"), fleet.destination_rule(number))
         self.admin.create(fleet.collection(number, "virtualservices"), fleet.virtual_service(number))
+
+
+@contextlib.contextmanager
+def staged(progress: Progress) -> Iterator[Stage]:
+    """An empty stage; everything on it ends with the block. Raises Missing."""
+    pool = ThreadPoolExecutor(CONNECTIONS)
+    try:
+        with running_api_server() as server, contextlib.closing(Stage(server, pool, progress)) as stage:
+            yield stage
+    finally:
+        # After Ctrl-C there may be thousands of objects still to be created.
+        pool.shutdown(cancel_futures=True)
 
 
 def encoded(operations: list[Json]) -> bytes:

@@ -15,6 +15,7 @@ from tests.real_world import Json
 from tests.servers import ApiServer
 
 
+@pytest.mark.servers
 def test_connects_with_a_kubeconfig(api_server: ApiServer) -> None:
     cluster = connect(str(api_server.kubeconfig()), "test")
     with pytest.raises(NotFound):
@@ -43,6 +44,7 @@ def test_broken_credentials_say_which_file_and_what_to_do(tmp_path: Path, text: 
     assert "--kubeconfig" in str(caught.value)
 
 
+@pytest.mark.servers
 def test_an_unknown_context_is_named(api_server: ApiServer) -> None:
     with pytest.raises(SettingsError, match="context staging"):
         connect(str(api_server.kubeconfig()), "staging")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
-from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -83,57 +81,8 @@ def test_drops_an_object_and_does_not_mind_if_it_is_gone() -> None:
 
 def test_ignores_other_kinds() -> None:
     found = inventory({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "reviews"}})
-    found.replace("Service", [to("reviews")])
 
     assert {"VirtualService": 0, "DestinationRule": 0} == found.counts()
-
-
-def test_replaces_one_kind_and_leaves_the_other() -> None:
-    found = inventory(to("ratings"), to("reviews"), destination_rule(v1="1"))
-
-    found.replace("VirtualService", iter([to("reviews"), to("details")]))
-
-    assert {"VirtualService": 2, "DestinationRule": 1} == found.counts()
-    assert not names(found, host("ratings"))
-    assert ["reviews"] == rules(found)
-
-    found.replace("DestinationRule", iter([]))
-    assert not rules(found)
-
-
-def test_a_list_that_breaks_off_replaces_nothing() -> None:
-    found = inventory(to("reviews"))
-
-    def pages() -> Iterator[Json]:
-        yield to("ratings")
-        raise ConnectionError("half the list")
-
-    with pytest.raises(ConnectionError):
-        found.replace("VirtualService", pages())
-
-    assert ["vs-reviews"] == names(found)
-
-
-def test_others_see_a_replacement_at_once() -> None:
-    """Every answer has all of one list or all of the other."""
-    lists = [[virtual_service({"route": split(v1=1)}, name=f"{side}{n}") for n in range(20)] for side in "ab"]
-    found = Inventory()
-    found.replace("VirtualService", lists[0])
-    done = threading.Event()
-
-    def swap() -> None:
-        for turn in range(30):
-            found.replace("VirtualService", lists[turn % 2])
-        done.set()
-
-    thread = threading.Thread(target=swap)
-    thread.start()
-    answers = set()
-    while not done.is_set():
-        answers.add("".join(sorted({name[0] for name in names(found)})) + str(len(names(found))))
-    thread.join()
-
-    assert answers <= {"a20", "b20"}
 
 
 def test_keeps_an_object_without_its_managed_fields_and_its_own_text() -> None:

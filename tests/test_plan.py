@@ -60,6 +60,20 @@ def test_a_header_matched_route_falls_back_on_what_the_other_routes_use() -> Non
     assert {"v1": None} == weights(plan(body).after)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(
+            when("x", route=split(v1=100, v3=0)), id="what they name without giving it traffic does not count"
+        ),
+        pytest.param(when("x", route=split(v1=None)), id="nor does what stands behind a route that takes everything"),
+    ],
+)
+def test_what_the_other_routes_use_is_what_gets_traffic(other: Json) -> None:
+    body = virtual_service(when(route=split(v2=None)), other, {"route": split(v1=None)}, {"route": split(v3=None)})
+    assert {"v1": None} == weights(plan(body).after)
+
+
 def test_a_port_stays_where_it_stood() -> None:
     body = virtual_service(when(route=[{"destination": destination("v2", port=8080)}]), {"route": split(v1=None)})
     assert destination("v1", port=8080) == plan(body).after["spec"]["http"][0]["route"][0]["destination"]
@@ -147,6 +161,16 @@ class TestNamedStable:
         rule = destination_rule(old={"version": "v1"}, new={"version": "v2"})
         found = plan(virtual_service({"route": split(new=None)}), demand(stable="v1"), rules=(rule,))
         assert {"old": None} == weights(found.after)
+
+    def test_several_destinations_of_it_share_in_proportion(self) -> None:
+        rule = destination_rule(eu="v1", us="v1", new="v2")
+        found = plan(virtual_service({"route": split(eu=30, us=60, new=10)}), demand(stable="v1"), rules=(rule,))
+        assert {"eu": 33, "us": 67, "new": 0} == weights(found.after)
+
+    def test_of_several_subsets_the_one_in_use_is_meant(self) -> None:
+        rule = destination_rule(eu="v1", us="v1", new="v2")
+        body = virtual_service(when(route=split(new=None)), {"route": split(us=None)})
+        assert {"us": None} == weights(plan(body, demand(stable="v1"), rules=(rule,)).after)
 
     def test_without_a_subset_of_it_nothing_is_done(self) -> None:
         verdict = plan(virtual_service({"route": split(v3=90, v2=10)}), demand(stable="v9")).verdicts[0]
@@ -278,6 +302,11 @@ class TestMirrors:
         body = virtual_service({"route": [{"destination": destination()}], "mirror": destination(host="reviews-v2")})
         found = plan(body, demand(host="reviews-v2"), rules=())
         assert [{"route": [{"destination": destination()}]}] == found.after["spec"]["http"]
+
+    def test_a_mirror_to_a_whole_service_of_several_versions_is_not_separable(self) -> None:
+        verdict = plan(virtual_service({"route": split(v1=None), "mirror": destination()})).verdicts[0]
+        assert isinstance(verdict, Refusal)
+        assert Reason.NOT_SEPARABLE == verdict.reason
 
     def test_a_delegates_mirror_is_switched_off_where_its_root_has_one(self) -> None:
         """Without a mirror of its own, a delegate inherits its root's; so removing this one would uncover that."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from remediator.alerts import Alert
 
+from remediator.alerts import Alert
 from remediator.cluster.port import Health
 from remediator.errors import NotSynced, Unavailable
 from remediator.logs import JsonLines

@@ -10,13 +10,13 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from remediator.alerts import Alert, Notification
-from remediator.policies.load import Loaded
 
+from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.traffic import subsets, virtualservice

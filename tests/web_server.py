@@ -10,9 +10,8 @@ import socket
 import sys
 import threading
 
-from remediator.alerts import Notification
-
 from remediator import logs
+from remediator.alerts import Notification
 from remediator.outcome import AlertOutcome
 from remediator.web.server import Serving, run
 from tests.web_fakes import FakePipeline, House

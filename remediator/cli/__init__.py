@@ -4,6 +4,7 @@
     options       flags that several commands have
     serve         the service
     wiring        what the service is made of, built from Settings
+    outside       the cluster that Settings name
     news          what changed in the policy files while it runs
     plan          what would happen: diff and JSON Patch
     forecast      what would happen, as a value
@@ -13,7 +14,7 @@
     offline       a cluster that is only files, and is never written
     schema        the JSON Schema of policy files
     demo          the service on a sample, shown to a newcomer
-    rendering     how things look in a terminal (render: the parts; plan and explain: the whole)
+    render        how things look in a terminal; plan_view and explain_view show the two values
     reference     docs/cli.md and docs/settings.md, made from the code
 
 Heavy rooms are imported when a command runs, so that `--help` is quick.

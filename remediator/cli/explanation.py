@@ -68,7 +68,7 @@ class Explanation:
     objects: tuple[ObjectReach, ...]
 
 
-def explain(situation: Situation, forecast: Forecast) -> tuple[Explanation, ...]:
+def explanations(situation: Situation, forecast: Forecast) -> tuple[Explanation, ...]:
     """Explain every alert of `forecast`, which was made of `situation`."""
     return tuple(_one(each, situation.policies, situation.cluster) for each in forecast.alerts)
 
@@ -128,4 +128,3 @@ def _relation(destination: Destination, found: Relation, suspect: Suspect) -> Re
     if suspect.version is not None:
         return found
     return Relation.WHOLE if destination.host == suspect.host else Relation.OTHER
-

@@ -16,6 +16,9 @@ from remediator.traffic import virtualservice
 from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Advice
 
+CHANGES = 2
+"""Exit code: something would be changed."""
+
 _ENDS = {
     Mode.ENFORCE: (Outcome.APPLIED, Reason.PATCHED),
     Mode.OBSERVE: (Outcome.OBSERVED, Reason.DRY_RUN),
@@ -56,6 +59,11 @@ class Forecast:
     def failed(self) -> bool:
         """Whether something could not be found out."""
         return any(row.retriable for alert in self.alerts for row in alert.rows)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something could not be found out, 2 where something would be changed, else 0."""
+        return 1 if self.failed else CHANGES if self.works else 0
 
 
 def foresee(situation: Situation) -> Forecast:

@@ -97,7 +97,8 @@ def _texts(paths: Iterable[str], stdin: str) -> Iterator[tuple[str, str]]:
         path = Path(given)
         if not path.exists():
             raise InputError(f"-f {path}: no such file or folder")
-        for file in Folder(path).files() if path.is_dir() else (path,):
+        within: Iterable[Path] = Folder(path).files() if path.is_dir() else (path,)
+        for file in within:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield str(file), Folder(file.parent).read(file)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -57,7 +56,7 @@ def chosen(values: dict[str, Any], *, serving: bool = False) -> Settings:
 
 def situation_options(command: Decorated) -> Decorated:
     """What `plan` and `explain` look at."""
-    options = [
+    options: list[Decorator] = [
         click.option(
             "--alert",
             required=True,
@@ -93,8 +92,3 @@ def _all_of(options: Iterable[Decorator]) -> Decorator:
         return command
 
     return decorate
-
-
-def paths(texts: Iterable[str]) -> tuple[Path, ...]:
-    """Names of files and folders, as given."""
-    return tuple(Path(text) for text in texts)

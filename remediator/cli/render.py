@@ -1,4 +1,4 @@
-"""How things look in a terminal, and as JSON or YAML. Colour only where the output is a terminal and NO_COLOR is unset."""
+"""How things look in a terminal, and as JSON or YAML. Colour only on a terminal, and not where NO_COLOR is set."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from rich.text import Text
 from remediator.outcome import Outcome, TargetRef
 
 _CONTEXT_LINES = 3
+
+PAGE_WIDTH = 100
+"""Of what has a width, where the output is no terminal."""
 
 STYLES: Mapping[Outcome, str] = {
     Outcome.APPLIED: "green",
@@ -38,9 +41,10 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def console(*, stderr: bool = False) -> Console:
+def console() -> Console:
     """Where text for a person goes. Lines are never broken: they are searched, and copied into tickets."""
-    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    width = None if sys.stdout.isatty() else PAGE_WIDTH
+    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False, width=width)
 
 
 def visible(text: object) -> str:
@@ -59,11 +63,6 @@ def say(out: Console, *parts: str | Line) -> None:
         text, style = (part, "") if isinstance(part, str) else part
         line.append(visible(text), style)
     out.print(line)
-
-
-def say_wrapped(out: Console, indent: str, text: str) -> None:
-    """Print a sentence under an indent."""
-    say(out, f"{indent}{text}")
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], ref: TargetRef) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from rich.status import Status
 from remediator.alerts import Alert, decode, parse_alerts
 from remediator.cli.offline import STDIN, read_manifests
 from remediator.cli.options import chosen
-from remediator.cli.wiring import open_cluster
+from remediator.cli.outside import open_cluster
 from remediator.cluster.manifests import documents
 from remediator.cluster.port import Cluster
 from remediator.errors import InputError, NotificationError, Unavailable

@@ -2,27 +2,94 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from remediator.cluster.kubernetes import connect
-from remediator.cluster.local import LocalCluster
-from remediator.cluster.port import Cluster
-from remediator.errors import SettingsError
-from remediator.settings import Settings
+import remediator
+from remediator import logs
+from remediator.cli.news import PolicyNews
+from remediator.cli.outside import open_cluster
+from remediator.metrics import Metrics
+from remediator.pipeline import Pipeline
+from remediator.policies.load import PolicyStore
+from remediator.policies.model import Mode
+from remediator.settings import Settings, shown
+from remediator.web.app import create_app
+from remediator.web.auth import Anonymous, Authenticator, TokenFile
+from remediator.web.parts import Parts
+from remediator.web.server import Serving, run
 
-Observe = Callable[[str, str, str, float], None]
-"""Told of each request to the API server: verb, resource, code, seconds."""
+logger = logging.getLogger(__name__)
 
 
-def open_cluster(settings: Settings, observe: Observe | None = None) -> Cluster:
-    """The cluster, or the folder that stands in for it. Makes no request, and starts nothing.
+def serve_with(settings: Settings) -> None:
+    """Build the service, and serve until SIGTERM; ends the process.
 
     Raises:
-        SettingsError: no such folder, or no credentials for a cluster.
+        RemediatorError: something that the settings name cannot be used; nothing was served.
     """
-    if settings.manifests is not None:
-        if not settings.manifests.is_dir():
-            raise SettingsError(f"{settings.origins['manifests']}: {settings.manifests} is no folder; create it first")
-        return LocalCluster(settings.manifests)
-    told = {} if observe is None else {"observe": observe}
-    return connect(settings.kubeconfig, settings.context, namespaces=settings.namespaces, **told)
+    authenticator = _authenticator(settings)
+    store = PolicyStore(settings.policies)
+    metrics = Metrics()
+    cluster = open_cluster(settings, metrics.kubernetes_request)
+    logs.configure(sys.stderr)
+    _tell(settings)
+    executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
+    news = PolicyNews(store, logging.getLogger("remediator.policies"))
+    parts = Parts(
+        pipeline=Pipeline(cluster, store, metrics, executor, Mode(settings.mode)),
+        policies=store,
+        cluster=cluster,
+        metrics=metrics,
+        authenticator=authenticator,
+        max_body=settings.max_body,
+        clock=time.time,
+    )
+
+    def stop() -> None:
+        news.stop()
+        cluster.stop()
+        executor.shutdown()
+
+    run(create_app(parts), _serving(settings, parts.draining, _both(cluster.start, news.start), stop))
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def run_both() -> None:
+        first()
+        second()
+
+    return run_both
+
+
+def _serving(
+    settings: Settings, draining: threading.Event, on_start: Callable[[], None], on_stop: Callable[[], None]
+) -> Serving:
+    return Serving(
+        listen=settings.listen,
+        threads=settings.threads,
+        grace_s=settings.shutdown_grace,
+        draining=draining,
+        on_start=on_start,
+        on_stop=on_stop,
+    )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    return TokenFile(settings.token_file) if settings.token_file else Anonymous()
+
+
+def _tell(settings: Settings) -> None:
+    values = {name: {"value": value, "from": settings.origins[name]} for name, value in shown(settings).items()}
+    logger.info("remediator %s starts", remediator.__version__, extra={"settings": values})
+    if settings.allow_anonymous:
+        logger.warning(
+            "ANONYMOUS: no token is asked for; whoever reaches %s can have traffic taken away. "
+            "Give a --token-file instead of %s",
+            settings.listen,
+            settings.origins["allow-anonymous"],
+        )

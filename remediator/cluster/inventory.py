@@ -167,25 +167,6 @@ class Inventory:
             elif kind == DESTINATION_RULE:
                 self._rules.drop((namespace, name))
 
-    def replace(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> None:
-        """Swap all objects of `kind` for `bodies`, at once as others see it, and not at all if `bodies` raises.
-
-        `bodies` is read one by one, so a generator over the pages of a list keeps one page in memory. A `put` or
-        `drop` of the same kind meanwhile is lost: whoever replaces a kind must be the one who puts and drops it.
-        """
-        if kind == VIRTUAL_SERVICE:
-            routing = _RoutingTable()
-            for body in bodies:
-                routing.put(_name(body), _Packed.of(body))
-            with self._lock:
-                self._routing = routing
-        elif kind == DESTINATION_RULE:
-            rules = _RuleTable()
-            for body in bodies:
-                rules.put(_name(body), subsets.read(body))
-            with self._lock:
-                self._rules = rules
-
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
 

@@ -32,7 +32,7 @@ from remediator.policies.fields import (
     selective,
 )
 from remediator.policies.intervals import TimeInterval, TimeRange, time_range
-from remediator.policies.model import Guards, LabelNames, MirrorScope, Policy, TargetSpec
+from remediator.policies.model import Guards, LabelNames, MirrorScope, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
 
 _LABELS = LabelNames()
@@ -174,18 +174,18 @@ class SpecDocument(_CamelCase):
 
     description: Annotated[str, Field(strict=True)] = ""
     """One sentence for whoever reads it at night."""
-    matchers: Annotated[tuple[MatcherLine, ...], Field(min_length=1), AfterValidator(selective)]
+    matchers: Annotated[tuple[MatcherLine, ...], Field(json_schema_extra={"minItems": 1}), AfterValidator(selective)]
     """Which alerts it is for, in Alertmanager's syntax. All must hold; a regular expression matches the whole value."""
     target: TargetDocument = Field(default_factory=TargetDocument)
     """Where it may act, and what it falls back on."""
     actions: Annotated[
         tuple[ActionWord, ...],
-        Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+        Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
         AfterValidator(distinct),
     ]
     """RevertToStable moves the suspect's weight to the stable side; RemoveMirrors ends its copies of traffic."""
-    mode: ModeWord
-    """Observe plans and tries; Approve waits for a person; Enforce acts. No default: say how far it may go."""
+    mode: ModeWord = Field(default=str(Mode.ENFORCE), validate_default=True)
+    """Observe plans and tries; Approve waits for a person; Enforce acts. The service's `--mode` may lower it."""
     guards: GuardsDocument = Field(default_factory=GuardsDocument)
     """What must hold before anything is changed."""
 

@@ -109,6 +109,8 @@ def _matchers(text: str) -> tuple[Matcher, ...]:
 
 def selective(lines: tuple[tuple[Matcher, ...], ...]) -> tuple[tuple[Matcher, ...], ...]:
     """Refuse matchers that leave no alert out."""
+    if not lines:
+        raise Mistake("at least one matcher is needed", 'such as alertname = "CanaryHardDown"')
     if all(matcher.matches({}) for line in lines for matcher in line):
         raise Mistake(
             "these matchers hold for every alert, even one without labels",
@@ -118,7 +120,9 @@ def selective(lines: tuple[tuple[Matcher, ...], ...]) -> tuple[tuple[Matcher, ..
 
 
 def distinct(actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """Refuse an action that stands twice."""
+    """Refuse an action that stands twice, and none at all."""
+    if not actions:
+        raise Mistake("at least one action is needed", f"known: {', '.join(Action)}")
     twice = next((action for action in actions if actions.count(action) > 1), None)
     if twice:
         raise Mistake(f"{twice} stands twice", "name each action once")

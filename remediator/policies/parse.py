@@ -63,7 +63,6 @@ _WANTED = {
     "model_type": ("a mapping", "write `key: value` lines below it"),
     "int_type": ("a whole number", "write it without quotes"),
     "greater_than_equal": ("{ge} or more", ""),
-    "too_short": ("at least one", ""),
     "literal_error": ("{expected}", ""),
 }
 

@@ -131,12 +131,12 @@ def shift(shares: tuple[Share, ...], suspects: Sequence[int], receivers: Sequenc
     """Move the suspects' weight to the receivers in their proportions; whole numbers, the total kept.
 
     Largest remainder: each receiver gets the whole part of its due, and what is left goes one by one to the
-    largest fractions, earlier positions first. Receivers that all have 0 get it all at the first one.
+    largest fractions, earlier positions first. Where no receiver has any yet, the first one gets it all.
     """
     pool = sum(shares[position].weight for position in (*suspects, *receivers))
     base = sum(shares[position].weight for position in receivers)
     if base == 0:
-        due = {position: (pool if position == receivers[0] else 0, 0) for position in receivers}
+        due = {receivers[0]: (pool, 0)}
     else:
         due = {position: divmod(pool * shares[position].weight, base) for position in receivers}
     left = pool - sum(whole for whole, _ in due.values())

@@ -77,13 +77,13 @@ def _notification() -> Schema:
         "properties": {
             "version": {"const": "4"},
             "groupKey": _TEXT,
-            "truncatedAlerts": {**_COUNT, "maximum": 2**64 - 1},
+            "truncatedAlerts": _COUNT,
             "receiver": _TEXT,
             "status": {"enum": ["firing", "resolved"]},
             "alerts": _array(ref("Alert")),
             "notification_reason": _TEXT,
         },
-        "required": ["version", "groupKey", "receiver", "status", "alerts"],
+        "required": ["version", "status", "alerts"],
     }
 
 

@@ -1,0 +1,148 @@
+"""The forecast, as `plan` shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+
+from remediator.cli.forecast import AlertForecast, Forecast, Warnings
+from remediator.cli.render import STYLES, diff, json_patch, say, say_diff
+from remediator.outcome import AlertOutcome
+from remediator.pipeline.preparation import Work
+from remediator.policies.model import Mode, Policy
+
+_SENTENCES = {
+    Mode.ENFORCE: "{} would be changed.",
+    Mode.APPROVE: "{} would wait for a person's approval, unchanged.",
+    Mode.OBSERVE: "{} would be observed, unchanged.",
+}
+
+
+def say_plan(out: Console, forecast: Forecast) -> None:
+    """Print all of it."""
+    for number, alert in enumerate(forecast.alerts, start=1):
+        say_title(out, alert, number, len(forecast.alerts))
+        say(out, f"  policy: {policy_words(alert.policy)}")
+        say_rows(out, alert)
+        say(out)
+    for work in forecast.works:
+        _say_work(out, work)
+    say_end(out, forecast)
+
+
+def say_title(out: Console, forecast: AlertForecast, number: int, count: int) -> None:
+    """Print which alert this is about."""
+    which = f"Alert {number} of {count}: " if count > 1 else "Alert: "
+    say(out, which, (forecast.alert.name or "without a name", "bold"), f", {forecast.alert.status.value}")
+
+
+def policy_words(policy: Policy | None) -> str:
+    """Which policy, where it stands and how far it goes."""
+    return f"{policy.name} ({policy.source}), mode {policy.mode.value}" if policy else "none"
+
+
+def say_rows(out: Console, forecast: AlertForecast) -> None:
+    """Print how an alert would end, one line for each target."""
+    for row in forecast.rows:
+        target = f"{row.target}: " if row.target else ""
+        verdict = (f"{row.outcome.value}, {row.reason.value}", STYLES[row.outcome])
+        say(out, "  ", verdict, f": {target}{row.message}")
+
+
+def say_end(out: Console, forecast: Forecast) -> None:
+    """Print what is to be said of the objects themselves, and the sum of it all."""
+    for warnings in forecast.warnings:
+        _say_warnings(out, warnings)
+    say(out, (_summary(forecast), "bold"))
+
+
+def _say_work(out: Console, work: Work) -> None:
+    say(out, (str(work.ref), "bold"), f", mode {work.mode.value}")
+    say_diff(out, diff(work.snapshot.body, work.proposal.after, work.ref))
+    say(out)
+    say(out, "JSON Patch:")
+    for line in json_patch(work.proposal.patch.operations if work.proposal.patch else ()):
+        say(out, line)
+    say(out)
+
+
+def _say_warnings(out: Console, warnings: Warnings) -> None:
+    say(out, ("Warning", "yellow"), f": {warnings.ref} does not mean what it looks like")
+    for fault in warnings.faults:
+        say(out, "  ", (fault, "bold"))
+        say(out, "    Istio's validation refuses this; put it right.")
+    for advice in warnings.advice:
+        say(out, "  ", (advice.path, "bold"))
+        say(out, f"    {advice.meaning}")
+        say(out, f"    {advice.fix}")
+    say(out)
+
+
+def _summary(forecast: Forecast) -> str:
+    if forecast.failed:
+        return "Not everything could be found out; see the alerts that Failed."
+    counts = Counter(work.mode for work in forecast.works)
+    return " ".join(_SENTENCES[mode].format(_objects(counts[mode])) for mode in Mode if mode in counts) or (
+        "Nothing would be changed."
+    )
+
+
+def _objects(count: int) -> str:
+    return "1 routing object" if count == 1 else f"{count} routing objects"
+
+
+def plan_json(forecast: Forecast) -> dict[str, Any]:
+    """All of it as plain values."""
+    return {
+        "alerts": [alert_json(alert) for alert in forecast.alerts],
+        "targets": [_work_json(work) for work in forecast.works],
+        "warnings": warnings_json(forecast),
+    }
+
+
+def alert_json(forecast: AlertForecast) -> dict[str, Any]:
+    """One alert, and how it would end."""
+    alert = forecast.alert
+    return {
+        "fingerprint": alert.fingerprint,
+        "status": alert.status.value,
+        "labels": dict(alert.labels),
+        "policy": forecast.policy.name if forecast.policy else None,
+        "outcomes": [_row_json(row) for row in forecast.rows],
+    }
+
+
+def _row_json(row: AlertOutcome) -> dict[str, Any]:
+    target = row.target and {"kind": row.target.kind, "namespace": row.target.namespace, "name": row.target.name}
+    return {"target": target, "outcome": row.outcome.value, "reason": row.reason.value, "message": row.message}
+
+
+def _work_json(work: Work) -> dict[str, Any]:
+    patch = work.proposal.patch
+    return {
+        "kind": work.ref.kind,
+        "namespace": work.ref.namespace,
+        "name": work.ref.name,
+        "mode": work.mode.value,
+        "changes": list(work.proposal.plan.changes),
+        "diff": "\n".join(diff(work.snapshot.body, work.proposal.after, work.ref)),
+        "patch": patch.operations if patch else [],
+        "undo": [edit.operation for edit in patch.undo] if patch else [],
+    }
+
+
+def warnings_json(forecast: Forecast) -> list[dict[str, str]]:
+    """What is to be said of the objects themselves."""
+    return [
+        {"target": str(warnings.ref), "path": path, "meaning": meaning, "fix": fix}
+        for warnings in forecast.warnings
+        for path, meaning, fix in (
+            *(
+                (fault.partition(": ")[0], f"Istio refuses this: {fault.partition(': ')[2]}.", "")
+                for fault in warnings.faults
+            ),
+            *((advice.path, advice.meaning, advice.fix) for advice in warnings.advice),
+        )
+    ]
