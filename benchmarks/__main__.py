@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.progress import Progress
-from benchmarks.report import document, table
+from benchmarks.report import document, text
 from benchmarks.run import FULL, QUICK, run
 from tests.processes import Missing
 
@@ -27,8 +27,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print(table(results))
-    print(f"\nSet-up: {results.set_up:.0f} s to create the services, not counted anywhere.")
+    print(text(results))
     if options.json:
         options.json.write_text(json.dumps(document(results), indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -10,6 +10,8 @@ Json = dict[str, Any]
 
 GROUP: Final = "/apis/networking.istio.io/v1"
 PER_NAMESPACE: Final = 100
+FENCE: Final = 99_999
+"""A service besides those that are measured; see Stage.settle."""
 
 WITHDRAW: Final[list[Json]] = [
     {"op": "replace", "path": "/spec/http/0/route/0/weight", "value": 100},

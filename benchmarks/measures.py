@@ -97,8 +97,10 @@ def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
         for _ in stage.progress.track("storm", range(rounds), rounds):
             ours.append(deliveries.send(numbers)())
             stage.all("", stage.put_back, numbers)
+            stage.settle(deliveries)
             other.append(stage.all("", lambda number: stage.guest.patch(fleet.path(number), _BARE), numbers))
             stage.all("", stage.put_back, numbers)
+            stage.settle(deliveries)
     return Pair(Samples(tuple(ours)), Samples(tuple(other)))
 
 

@@ -7,18 +7,14 @@ from typing import Any
 from benchmarks.figures import Figure, Target
 from benchmarks.run import Results
 
-_HEAD = ("what", "measured", "target", "", "raw figures")
+_HEAD = ("what", "measured", "target", "verdict")
 
 
-def table(results: Results) -> str:
-    """The figures as a Markdown table, aligned so that it can be read as text."""
-    rows = [_HEAD, *map(_row, results.figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+def text(results: Results) -> str:
+    """The figures as a Markdown table, and below it what they were computed from."""
+    raw = "\n".join(f"- {figure.name}: {figure.raw}" for figure in results.figures)
+    set_up = f"Set-up: {results.set_up:.0f} s to create the services, counted nowhere."
+    return f"{_table(results)}\n\nRaw figures:\n\n{raw}\n\n{set_up}"
 
 
 def document(results: Results) -> dict[str, Any]:
@@ -30,9 +26,19 @@ def document(results: Results) -> dict[str, Any]:
     }
 
 
+def _table(results: Results) -> str:
+    rows = [_HEAD, *map(_row, results.figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
 def _row(figure: Figure) -> tuple[str, ...]:
     target = "" if figure.target is None else _limit(figure.target, figure.unit)
-    return figure.name, _amount(figure.value, figure.unit), target, figure.verdict, figure.raw
+    return figure.name, _amount(figure.value, figure.unit), target, figure.verdict
 
 
 def _limit(target: Target, unit: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from benchmarks import fleet
 from benchmarks.progress import Progress
 from tests.builders import notification
+from tests.processes import wait_until
 from tests.servers import ApiServer, running_api_server
 from tests.service import Service, running_service
 
@@ -91,21 +92,34 @@ class Deliveries:
         What is returned delivers it and says how long that took (s): from sending the request to having read the
         answer. It raises RuntimeError unless every alert has changed its VirtualService.
         """
-        alerts = [fleet.alert(number) for number in numbers]
-        body = json.dumps(notification(alerts)).encode()
+        body = self._body(numbers)
 
         def deliver() -> float:
             begin = perf_counter()
-            self._client.request("POST", "/webhook", body, self._headers)
-            answer = self._client.getresponse()
-            text = answer.read()
+            answer = self._post(body)
             seconds = perf_counter() - begin
-            outcomes = [row["outcome"] for row in json.loads(text).get("outcomes", ())]
-            if answer.status != 200 or outcomes != ["Applied"] * len(alerts):
-                raise RuntimeError(f"not every alert was applied: {answer.status} {text[:500]!r}")
+            outcomes = {row["outcome"] for row in json.loads(answer)["outcomes"]}
+            if outcomes != {"Applied"}:
+                raise RuntimeError(f"not every alert was applied: {answer[:1000]!r}")
             return seconds
 
         return deliver
+
+    def applies(self, number: int) -> bool:
+        """Deliver one alert; whether there was something to change."""
+        answer = json.loads(self._post(self._body([number])))
+        return [row["outcome"] for row in answer["outcomes"]] == ["Applied"]
+
+    def _body(self, numbers: Iterable[int]) -> bytes:
+        return json.dumps(notification([fleet.alert(number) for number in numbers])).encode()
+
+    def _post(self, body: bytes) -> bytes:
+        self._client.request("POST", "/webhook", body, self._headers)
+        answer = self._client.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"POST /webhook: {answer.status} {text[:1000]!r}")
+        return text
 
     def close(self) -> None:
         """Close the connection."""
@@ -131,6 +145,8 @@ class Stage:
         self.set_up = 0.0
         """Seconds spent on creating them."""
         self._pool = pool
+        server.namespace(fleet.target(fleet.FENCE).namespace)
+        self._create(fleet.FENCE)
 
     def close(self) -> None:
         """Close the connections."""
@@ -149,6 +165,12 @@ class Stage:
     def put_back(self, number: int) -> None:
         """Give one canary its traffic back."""
         self.admin.patch(fleet.path(number), encoded(fleet.restore(number)))
+
+    def settle(self, deliveries: Deliveries) -> None:
+        """Wait until the service has heard of all that was put back: the API server tells events in their order, so
+        when it knows of the last one it knows of all."""
+        self.put_back(fleet.FENCE)
+        wait_until(lambda: deliveries.applies(fleet.FENCE), "the service has heard of what was put back")
 
     def service(self) -> AbstractContextManager[Service]:
         """The service, ready."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,6 +14,27 @@ from tests.processes import Missing
 from tests.real_world import QUICK, RealWorld, Start, cleared, rest_of
 from tests.relay import Relay, relay
 from tests.servers import ApiServer, running_api_server
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test fails where FAIL_ON_SKIP is set: what is not run shows nothing."""
+    return _no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that is skipped as a whole."""
+    return _no_skip((yield))
+
+
+def _no_skip(report: Report) -> Report:
+    if report.skipped and os.environ.get("FAIL_ON_SKIP") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and FAIL_ON_SKIP is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def prepared(kubeconfig: Path, policies: Sequence[Json], folder: Path, *more: st
     token_file.write_text(secrets.token_hex(16) + "\n")
     log.touch()
     command = (
-        *(sys.executable, "-c", "from remediator.cli.serve import serve; serve()"),
+        *(sys.executable, "-m", "remediator", "serve"),
         *("--listen", f"127.0.0.1:{port}"),
         *("--kubeconfig", str(kubeconfig)),
         *("--policies", str(policy_file)),

@@ -293,7 +293,7 @@ class CrdLoader(yaml.SafeLoader):
     """Takes a bare `=`, which YAML 1.1 gives a tag of its own, for the text that it is in this CRD."""
 
 
-CrdLoader.add_constructor("tag:yaml.org,2002:value", CrdLoader.construct_yaml_str)
+CrdLoader.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: node.value)
 
 
 def schema_faults(value: Any, schema: Json, path: str = "") -> Iterator[str]:

@@ -123,22 +123,28 @@ for name in names:
 done = []
 plain = os._Environ.__getitem__
 
+def reader_of(frame, library):
+    # The module behind `frame`, past those of `library`.
+    while frame.f_back and library(frame.f_globals["__name__"]):
+        frame = frame.f_back
+    return frame.f_globals["__name__"]
+
 def watched(environ, key):
-    reader = sys._getframe(1)
-    while reader.f_globals["__name__"] in {"os", "_collections_abc"}:
-        reader = reader.f_back
     # What click asks about the language, as it makes a command, is its own.
-    if reader.f_globals["__name__"].startswith("remediator"):
-        done.append(f"environment: {key}")
+    reader = reader_of(sys._getframe(1), {"os", "collections.abc"}.__contains__)
+    if reader.startswith("remediator"):
+        done.append(f"{reader}: environment, {key}")
     return plain(environ, key)
 
+def audit(event, _arguments):
+    if event.startswith(("socket.", "subprocess.", "os.system", "os.fork", "_thread.", "signal.")):
+        who = reader_of(sys._getframe(1), lambda name: not name.startswith("remediator"))
+        done.append(f"{who}: {event}")
+
 os._Environ.__getitem__ = watched
-WATCHED = ("socket.", "subprocess.", "os.system", "os.fork", "_thread.", "signal.")
-sys.addaudithook(lambda event, _args: done.append(event) if event.startswith(WATCHED) else None)
+sys.addaudithook(audit)
 for name in names:
-    before = len(done)
     importlib.import_module(name)
-    done[before:] = [f"{name}: {each}" for each in done[before:]]
 print(json.dumps({
     "modules": len(names),
     "done": done,

@@ -126,7 +126,10 @@ def test_weight_beside_route_is_explained_with_the_right_form() -> None:
         unreachable.path,
     )
     assert "the API server drops it" in first.meaning
-    assert "{destination: {host: reviews, subset: v1}, weight: 99}" in first.fix
+    assert (
+        "`route: [{destination: {host: reviews, subset: v1}, weight: 99}, "
+        "{destination: {host: reviews, subset: v2}, weight: 1}]`"
+    ) in first.fix
     assert "spec.http[0] has no match, so it takes everything" in unreachable.meaning
 
 

@@ -13,9 +13,9 @@
     situation     what plan and explain look at: alerts, policies and a cluster
     offline       a cluster that is only files, and is never written
     schema        the JSON Schema of policy files
-    demo          the service on a sample, shown to a newcomer
+    demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
+                  demo_view what is said, sample what it is shown on
     render        how things look in a terminal; plan_view and explain_view show the two values
-    reference     docs/cli.md and docs/settings.md, made from the code
 
 Heavy rooms are imported when a command runs, so that `--help` is quick.
 """

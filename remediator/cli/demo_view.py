@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import sys
 from pathlib import Path
@@ -15,10 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from remediator.cli.demo_service import Answer
-from remediator.cli.render import PAGE_WIDTH, STYLES, say, say_diff, visible
+from remediator.cli.render import PAGE_WIDTH, STYLES, say, say_diff, unified, visible
 from remediator.outcome import Outcome
-
-_CONTEXT_LINES = 2
 
 
 def say_welcome(out: Console, url: str, manifests: Path) -> None:
@@ -49,10 +46,7 @@ def say_policy(out: Console, policy: dict[str, Any]) -> None:
 def say_diff_of(out: Console, before: str, after: str, name: str) -> None:
     """Show what was really changed."""
     _head(out, "3. One JSON Patch takes the traffic away: header route, weights and mirror")
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"{name} (before)", f"{name} (now)", n=_CONTEXT_LINES, lineterm=""
-    )
-    say_diff(out, tuple(lines))
+    say_diff(out, unified(before, after, (f"{name} (before)", f"{name} (now)")))
 
 
 def say_answer(out: Console, answer: Answer) -> None:
@@ -86,11 +80,14 @@ def say_next(out: Console, folder: Path, url: str) -> None:
     _head(out, "What to try next")
     bearer = f'-H "Authorization: Bearer $(cat {folder}/token)"'
     suggestions = (
-        ("Put the traffic back, and post the alert again:", f"cp {folder}/original/shop.yaml {folder}/manifests/"),
+        (
+            "Put the traffic back, see every canary and mirror, and post the alert again:",
+            f"cp {folder}/original/shop.yaml {folder}/manifests/",
+        ),
+        ("", f"curl -s {bearer} {url}/api/v1/exposures"),
         ("", f"curl -s {bearer} --data-binary @{folder}/notification.json {url}/webhook"),
-        ("Ask why that happened:", f"{_command()} explain --alert {folder}/notification.json -f {folder}/original"),
-        ("See every canary and mirror:", f"curl -s {bearer} {url}/api/v1/exposures"),
-        ("Open the page; any name, and the token as the password:", f"{url}/"),
+        ("Ask why that happens:", f"{_command()} explain --alert {folder}/notification.json -f {folder}/original"),
+        ("Open the page; any name will do, and the token is the password:", f"{url}/  (cat {folder}/token)"),
         ("Read the metrics and the log:", f"curl -s {url}/metrics; cat {folder}/serve.log"),
     )
     for title, command in suggestions:

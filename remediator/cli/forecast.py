@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remediator.alerts import Alert
 from remediator.cli.situation import Situation
@@ -13,6 +13,7 @@ from remediator.pipeline.preparation import Work, prepare, settle
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy
 from remediator.traffic import virtualservice
+from remediator.traffic.proposal import advise
 from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Advice
 
@@ -88,8 +89,8 @@ def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
         if isinstance(verdict, Refusal):
             yield case.number, case.row(work.ref, Outcome.DENIED, verdict.reason, verdict.message)
         elif verdict:
-            message = "; ".join(work.proposal.plan.changes)
-            yield case.number, case.row(work.ref, outcome, reason, message)
+            changes = work.proposal.plan.changes
+            yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
             message = f"sends no traffic to {case.demand.suspect}"
             yield case.number, case.row(work.ref, Outcome.UNCHANGED, Reason.NOT_EXPOSED, message)
@@ -97,8 +98,9 @@ def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
 
 def _warnings(snapshots: Iterable[Snapshot]) -> Iterator[Warnings]:
     """One for each object of which there is something to say."""
-    bodies = {snapshot.routing.ref: snapshot.body for snapshot in snapshots}
-    for ref, body in sorted(bodies.items()):
-        found = Warnings(ref, virtualservice.warnings(body), virtualservice.faults(body))
-        if found.advice or found.faults:
-            yield found
+    by_ref = {snapshot.routing.ref: snapshot for snapshot in snapshots}
+    for ref, snapshot in sorted(by_ref.items()):
+        advice = advise(snapshot.body, snapshot.routing, snapshot.rules)
+        faults = virtualservice.faults(snapshot.body)
+        if advice or faults:
+            yield Warnings(ref, advice, faults)

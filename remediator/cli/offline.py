@@ -97,8 +97,7 @@ def _texts(paths: Iterable[str], stdin: str) -> Iterator[tuple[str, str]]:
         path = Path(given)
         if not path.exists():
             raise InputError(f"-f {path}: no such file or folder")
-        within: Iterable[Path] = Folder(path).files() if path.is_dir() else (path,)
-        for file in within:
+        for file in sorted(map(Path, Folder(path).files())) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield str(file), Folder(file.parent).read(file)[0]

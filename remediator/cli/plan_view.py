@@ -44,11 +44,14 @@ def policy_words(policy: Policy | None) -> str:
 
 
 def say_rows(out: Console, forecast: AlertForecast) -> None:
-    """Print how an alert would end, one line for each target."""
+    """Print how an alert would end for each target."""
     for row in forecast.rows:
-        target = f"{row.target}: " if row.target else ""
-        verdict = (f"{row.outcome.value}, {row.reason.value}", STYLES[row.outcome])
-        say(out, "  ", verdict, f": {target}{row.message}")
+        told = [str(row.target)] if row.target else []
+        told += [] if row.changes else [row.message]
+        verdict = (f"{row.outcome.value} ({row.reason.value})", STYLES[row.outcome])
+        say(out, "  would be ", verdict, f": {': '.join(told)}")
+        for change in row.changes:
+            say(out, f"    {change}")
 
 
 def say_end(out: Console, forecast: Forecast) -> None:

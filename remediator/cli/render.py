@@ -67,9 +67,13 @@ def say(out: Console, *parts: str | Line) -> None:
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], ref: TargetRef) -> tuple[str, ...]:
     """The unified diff of an object as YAML: the hunks that change, with a few lines around them."""
-    lines = (_yaml(body).splitlines() for body in (before, after))
-    names = (f"{ref} (live)", f"{ref} (planned)")
-    return tuple(line.rstrip("\n") for line in difflib.unified_diff(*lines, *names, n=_CONTEXT_LINES, lineterm=""))
+    return unified(_yaml(before), _yaml(after), (f"{ref} (live)", f"{ref} (planned)"))
+
+
+def unified(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:
+    """The unified diff of two texts."""
+    old, new = before.splitlines(), after.splitlines()
+    return tuple(difflib.unified_diff(old, new, *names, n=_CONTEXT_LINES, lineterm=""))
 
 
 def say_diff(out: Console, lines: Sequence[str]) -> None:

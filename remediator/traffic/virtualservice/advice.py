@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from remediator.traffic.view import Advice
 from remediator.traffic.virtualservice.reading import Json, catches_all, entries, mapping, sequence
@@ -24,8 +24,11 @@ def warnings(body: Json) -> tuple[Advice, ...]:
 
 def _protocol_warnings(body: Json, protocol: str) -> Iterator[Advice]:
     taker: int | None = None
-    for index, entry in enumerate(entries(body, protocol)):
+    listed = entries(body, protocol)
+    for index, entry in enumerate(listed):
         path = f"spec.{protocol}[{index}]"
+        if "weight" in entry:
+            yield _weight_beside_route(path, listed)
         yield from _unknown_keys(entry, path, _HTTP_KEYS if protocol == "http" else _STREAM_KEYS)
         yield from _lone_weight(entry, path)
         if taker is not None:
@@ -36,15 +39,7 @@ def _protocol_warnings(body: Json, protocol: str) -> Iterator[Advice]:
 
 def _unknown_keys(entry: Json, path: str, known: frozenset[str]) -> Iterator[Advice]:
     for key in entry:
-        if key == "weight":
-            yield Advice(
-                f"{path}.weight",
-                "`weight` is no field of a route: the API server drops it without a word, and the route takes "
-                "everything that reaches it.",
-                "Write one route with both destinations, each with its `weight` beside its `destination`: "
-                + _joined_form(entry),
-            )
-        elif key not in known:
+        if key != "weight" and key not in known:
             yield Advice(
                 f"{path}.{key}",
                 f"`{key}` is no field of a route: the API server drops it without a word.",
@@ -52,13 +47,26 @@ def _unknown_keys(entry: Json, path: str, known: frozenset[str]) -> Iterator[Adv
             )
 
 
-def _joined_form(entry: Json) -> str:
-    shown = []
-    for item in sequence(entry.get("route")):
-        destination = mapping(mapping(item).get("destination"))
-        inner = ", ".join(f"{key}: {destination[key]}" for key in ("host", "subset") if destination.get(key))
-        shown.append(f"{{destination: {{{inner}}}, weight: {entry.get('weight')}}}")
-    return f"`route: [{', '.join([*shown, '…'])}]`."
+def _weight_beside_route(path: str, listed: Sequence[Json]) -> Advice:
+    """The right form is one route of all destinations that were meant to share."""
+    meant = [
+        _weighted(mapping(item), entry["weight"])
+        for entry in listed
+        if "weight" in entry
+        for item in sequence(entry.get("route"))
+    ]
+    return Advice(
+        f"{path}.weight",
+        "`weight` is no field of a route: the API server drops it without a word, and the route takes everything that "
+        "reaches it.",
+        f"Write one route with a weight beside each destination: `route: [{', '.join(meant)}]`.",
+    )
+
+
+def _weighted(item: Json, weight: object) -> str:
+    destination = mapping(item.get("destination"))
+    inner = ", ".join(f"{key}: {destination[key]}" for key in ("host", "subset") if destination.get(key))
+    return f"{{destination: {{{inner}}}, weight: {weight}}}"
 
 
 def _lone_weight(entry: Json, path: str) -> Iterator[Advice]:
