@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -92,15 +92,15 @@ def kubectl(stage: Stage, service: Service, samples: int) -> Pair:
 def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
     """One notification with an alert for each of many services, and as many bare PATCHes over as many connections
     as the service has threads; each round in seconds for all of them."""
-    numbers, ours, other = range(alerts), [], []
-    with closing(Deliveries(service)) as deliveries:
-        for _ in stage.progress.track("storm", range(rounds), rounds):
+    numbers = range(alerts)
+    ours: list[float] = []
+    other: list[float] = []
+    for _ in stage.progress.track("storm", range(rounds), rounds):
+        with closing(Deliveries(service)) as deliveries:
             ours.append(deliveries.send(numbers)())
-            stage.all("", stage.put_back, numbers)
-            stage.settle(deliveries)
-            other.append(stage.all("", lambda number: stage.guest.patch(fleet.path(number), _BARE), numbers))
-            stage.all("", stage.put_back, numbers)
-            stage.settle(deliveries)
+        _put_back_and_settle(stage, service, numbers)
+        other.append(stage.all("", lambda number: stage.guest.patch(fleet.path(number), _BARE), numbers))
+        _put_back_and_settle(stage, service, numbers)
     return Pair(Samples(tuple(ours)), Samples(tuple(other)))
 
 
@@ -138,6 +138,12 @@ def planning(samples: int) -> Samples:
         if len(prepared.works) != 1 or prepared.works[0].proposal.patch is None:
             raise RuntimeError(f"one patch was to be planned: {prepared}")
     return Samples(tuple(seconds[_WARM_UP:]))
+
+
+def _put_back_and_settle(stage: Stage, service: Service, numbers: Iterable[int]) -> None:
+    stage.all("", stage.put_back, numbers)
+    with closing(Deliveries(service)) as deliveries:
+        stage.settle(deliveries)
 
 
 def _bare(stage: Stage, number: int) -> float:

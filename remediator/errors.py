@@ -72,7 +72,7 @@ class Conflict(ClusterError):
 
 
 class NotFound(ClusterError):
-    """The object is gone. Read again: there may be nothing left to do."""
+    """The object is gone; there is nothing left to do on it."""
 
 
 class Forbidden(ClusterError):

@@ -24,6 +24,9 @@ from click.testing import CliRunner, Result
 from remediator import settings
 from remediator.cli.main import program
 from tests import builders
+from tests.contract import manifest
+from tests.real_world import Start
+from tests.servers import ApiServer
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -299,6 +302,24 @@ class TestExplain:
         )
 
 
+# -- a live cluster
+
+
+@pytest.mark.servers
+class TestLive:
+    def test_the_plan_is_as_of_the_files(self, api_server: ApiServer, start: Start) -> None:
+        world = start()
+        world.create(manifest(REVIEWS))
+        world.create(manifest(RULE))
+        live = plan_json("--kubeconfig", str(api_server.kubeconfig()))
+
+        (expected,) = plan_json("-f", "shop")["targets"]
+        (found,) = live["targets"]
+        # The two objects have other uids and resourceVersions, which are the first two operations.
+        assert expected["patch"][2:] == found["patch"][2:]
+        assert live["targets"] == plan_json("--kubeconfig", str(api_server.kubeconfig()))["targets"]
+
+
 # -- errors and exit codes
 
 
@@ -355,6 +376,12 @@ class TestErrors:
                 id="no folder for a cluster",
             ),
             pytest.param(
+                ("plan", "--alert", "alert.json", "--manifests", "torn"),
+                "",
+                "error: the routing objects cannot be read: torn/torn.yaml:1: not YAML: ",
+                id="a folder with a torn file",
+            ),
+            pytest.param(
                 ("plan", "--alert", "alert.json", "-f", "shop", "-f", "copy.yaml"),
                 "",
                 "error: VirtualService shop/reviews stands twice: shop/shop.yaml:",
@@ -397,6 +424,8 @@ class TestErrors:
         self, arguments: tuple[str, ...], stdin: str, expected: str
     ) -> None:
         Path("copy.yaml").write_bytes(Path("shop/shop.yaml").read_bytes())
+        Path("torn").mkdir()
+        Path("torn/torn.yaml").write_text("kind: [")
         found = run(*arguments, stdin=stdin)
 
         assert (1, "") == (found.exit_code, found.stdout)

@@ -157,6 +157,23 @@ def test_what_changes_nothing(
     assert ([90, 10], []) == (weights(cluster), cluster.patches)
 
 
+def test_what_was_taken_out_never_receives(handle: Handle) -> None:
+    """v2 was withdrawn a minute ago; now v1 is accused, in a notification of its own."""
+    cluster = FakeCluster(CANARY, RULE)
+    handle(cluster, labels("v2"))
+    assert [("Denied", "NoStableDestination", "reviews")] == endings(handle(cluster, labels("v1")))
+    assert [100, 0] == weights(cluster)
+
+
+def test_a_policy_that_takes_only_mirrors_says_so(handle: Handle) -> None:
+    cluster = FakeCluster(CANARY, RULE)
+    (row,) = handle(cluster, policies=(policy(actions=(Action.REMOVE_MIRRORS,)),))
+    assert (Reason.NOT_EXPOSED, "gives no mirrored traffic to reviews.shop v2, and the policy takes nothing else") == (
+        row.reason,
+        row.message,
+    )
+
+
 def test_observe_asks_the_server_and_changes_nothing(handle: Handle) -> None:
     cluster = FakeCluster(CANARY, RULE)
     assert [("Observed", "DryRun", "reviews")] == endings(handle(cluster, policies=(policy(mode=Mode.OBSERVE),)))

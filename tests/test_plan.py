@@ -42,9 +42,7 @@ def weights(body: Json, protocol: str = "http", index: int = 0) -> dict[str, int
         pytest.param({"v1": 90, "v2": 10}, {"v1": 100, "v2": 0}, id="a canary of 10 % goes back to stable"),
         pytest.param({"v1": 60, "v3": 30, "v2": 10}, {"v1": 67, "v3": 33, "v2": 0}, id="in proportion to the others"),
         pytest.param({"v1": 1, "v3": 1, "v2": 1}, {"v1": 2, "v3": 1, "v2": 0}, id="a tie goes to the earlier one"),
-        pytest.param({"v1": 0, "v2": 100}, {"v1": 100, "v2": 0}, id="its idle sibling gets everything"),
         pytest.param({"v1": 7, "v2": 3}, {"v1": 10, "v2": 0}, id="a total that is not 100 is kept"),
-        pytest.param({"v1": None, "v2": 10}, {"v1": 10, "v2": 0}, id="a missing weight is 0 and gets a number"),
         pytest.param({"v1": 90, "v2": 5, "v3": 0}, {"v1": 95, "v2": 0, "v3": 0}, id="an idle third version stays idle"),
         pytest.param({"v1": 100, "v2": 0}, {"v1": 100, "v2": 0}, id="no weight, nothing to do"),
         pytest.param({"v1": 100, "v2": None}, {"v1": 100, "v2": None}, id="a missing weight is no exposure"),
@@ -74,6 +72,11 @@ def test_what_the_other_routes_use_is_what_gets_traffic(other: Json) -> None:
     assert {"v1": None} == weights(plan(body).after)
 
 
+def test_an_idle_sibling_that_the_other_routes_use_gets_everything() -> None:
+    body = virtual_service(when(route=split(v1=0, v2=100)), {"route": split(v1=None)})
+    assert {"v1": 100, "v2": 0} == weights(plan(body).after)
+
+
 def test_a_port_stays_where_it_stood() -> None:
     body = virtual_service(when(route=[{"destination": destination("v2", port=8080)}]), {"route": split(v1=None)})
     assert destination("v1", port=8080) == plan(body).after["spec"]["http"][0]["route"][0]["destination"]
@@ -93,6 +96,12 @@ def test_a_port_stays_where_it_stood() -> None:
             Reason.NO_STABLE_DESTINATION,
             "reviews.shop subset v1, reviews.shop subset v3",
             id="the other routes use two versions",
+        ),
+        pytest.param(
+            virtual_service({"route": split(v1=0, v2=100)}),
+            Reason.NO_STABLE_DESTINATION,
+            "no other destination of this service",
+            id="an idle sibling may be what was taken out a minute ago",
         ),
         pytest.param(
             virtual_service({"route": [{"destination": destination()}]}),
@@ -152,6 +161,14 @@ class TestNamedStable:
     def test_it_wins_over_the_proportions(self) -> None:
         found = plan(virtual_service({"route": split(v1=60, v3=30, v2=10)}), demand(stable="v1"))
         assert {"v1": 70, "v3": 30, "v2": 0} == weights(found.after)
+
+    def test_it_may_be_idle(self) -> None:
+        found = plan(virtual_service({"route": split(v1=0, v2=100)}), demand(stable="v1"))
+        assert {"v1": 100, "v2": 0} == weights(found.after)
+
+    def test_a_missing_weight_is_0_and_gets_a_number(self) -> None:
+        found = plan(virtual_service({"route": split(v1=None, v2=10)}), demand(stable="v1"))
+        assert {"v1": 10, "v2": 0} == weights(found.after)
 
     def test_it_takes_the_suspects_place_where_the_route_lacks_it(self) -> None:
         found = plan(virtual_service({"route": split(v3=90, v2=10)}), demand(stable="v1"))

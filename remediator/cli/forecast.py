@@ -87,13 +87,12 @@ def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
     outcome, reason = _ENDS[work.mode]
     for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
         if isinstance(verdict, Refusal):
-            yield case.number, case.row(work.ref, Outcome.DENIED, verdict.reason, verdict.message)
+            yield case.number, case.row(work.ref, Outcome.DENIED, *verdict.words)
         elif verdict:
             changes = work.proposal.plan.changes
             yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
-            message = f"sends no traffic to {case.demand.suspect}"
-            yield case.number, case.row(work.ref, Outcome.UNCHANGED, Reason.NOT_EXPOSED, message)
+            yield case.number, case.row(work.ref, Outcome.UNCHANGED, *case.demand.unmet.words)
 
 
 def _warnings(snapshots: Iterable[Snapshot]) -> Iterator[Warnings]:

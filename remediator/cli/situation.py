@@ -26,7 +26,7 @@ from remediator.policies.load import load
 from remediator.policies.model import Mode, PolicySet
 from remediator.settings import Settings
 
-SYNC_DEADLINE_S = 30.0
+SYNC_DEADLINE_S = 15.0
 _POLL_S = 0.1
 
 

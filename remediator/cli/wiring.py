@@ -37,7 +37,7 @@ def serve_with(settings: Settings) -> None:
     metrics = Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
     logs.configure(sys.stderr)
-    _tell(settings)
+    tell_settings(settings)
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     parts = Parts(
@@ -83,7 +83,8 @@ def _authenticator(settings: Settings) -> Authenticator:
     return TokenFile(settings.token_file) if settings.token_file else Anonymous()
 
 
-def _tell(settings: Settings) -> None:
+def tell_settings(settings: Settings) -> None:
+    """Log every setting and where it was found; and loudly, if nobody is asked for a token."""
     values = {name: {"value": value, "from": settings.origins[name]} for name, value in shown(settings).items()}
     logger.info("remediator %s starts", remediator.__version__, extra={"settings": values})
     if settings.allow_anonymous:

@@ -30,17 +30,27 @@ def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) 
             if attempt:
                 work = work.on(cluster.read(work.ref))
             if work.proposal.patch is None or work.mode is Mode.APPROVE:
-                return _verdicts(work)
-            cluster.patch(work.ref, work.proposal.patch, dry_run=work.mode is Mode.OBSERVE)
+                return carried_out(work)
+            _send(work, cluster, attempted)
+        except Conflict:
+            continue
         except ClusterError as error:
-            attempted(_attempt(error))
-            if not isinstance(error, Conflict):
-                return _failed(work, error)
-        else:
-            attempted(Attempt.PATCHED)
-            return _verdicts(work)
+            return _failed(work, error)
+        return carried_out(work)
     message = f"the object changed {ATTEMPTS} times between reading and patching; the next delivery tries again"
-    return _all_granted(work, Outcome.FAILED, Refusal(Reason.CONFLICT, message))
+    return _ended(work, Outcome.FAILED, Refusal(Reason.CONFLICT, message))
+
+
+def _send(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) -> None:
+    patch = work.proposal.patch
+    if patch is None:
+        return
+    try:
+        cluster.patch(work.ref, patch, dry_run=work.mode is Mode.OBSERVE)
+    except ClusterError as error:
+        attempted(_attempt(error))
+        raise
+    attempted(Attempt.PATCHED)
 
 
 def _attempt(error: ClusterError) -> Attempt:
@@ -50,21 +60,11 @@ def _attempt(error: ClusterError) -> Attempt:
     return Attempt.UNAVAILABLE
 
 
-def _verdicts(work: Work) -> Rows:
-    """The rows of a work that was carried out, or had nothing to send."""
+def carried_out(work: Work) -> Rows:
+    """How each case of a work ends that was carried out, or had nothing to send."""
     outcome, reason, said = _WORDS[work.mode]
     changes = work.proposal.plan.changes
-    rows = []
-    for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
-        if isinstance(verdict, Refusal):
-            rows.append(_row(work, case, Outcome.DENIED, verdict))
-        elif verdict:
-            why = Refusal(reason, f"{said}: {'; '.join(changes)}")
-            rows.append(replace(_row(work, case, outcome, why), changes=changes))
-        else:
-            why = Refusal(Reason.NOT_EXPOSED, f"sends no traffic to {case.demand.suspect}")
-            rows.append(_row(work, case, Outcome.UNCHANGED, why))
-    return tuple((case.number, row) for case, row in zip(work.cases, rows, strict=True))
+    return _ended(work, outcome, Refusal(reason, f"{said}: {'; '.join(changes)}"), changes)
 
 
 _WORDS = {
@@ -75,24 +75,25 @@ _WORDS = {
 
 
 def _failed(work: Work, error: ClusterError) -> Rows:
-    """The rows of a work that the cluster did not carry out; refusals of the planner stay what they are."""
+    """How each case of a work ends that the cluster did not carry out."""
     if isinstance(error, NotFound):
-        return _all_granted(work, Outcome.UNCHANGED, Refusal(Reason.NOT_EXPOSED, "is gone, and its routes with it"))
+        return _ended(work, Outcome.UNCHANGED, Refusal(Reason.NOT_EXPOSED, "is gone, and its routes with it"))
     if isinstance(error, Forbidden):
-        return _all_granted(work, Outcome.DENIED, Refusal(Reason.FORBIDDEN, str(error)))
+        return _ended(work, Outcome.DENIED, Refusal(Reason.FORBIDDEN, str(error)))
     if isinstance(error, Rejected):
-        refused = Refusal(Reason.REJECTED, f"the server refused the change: {error}")
-        return _all_granted(work, Outcome.DENIED, refused)
-    return _all_granted(work, Outcome.FAILED, Refusal(reason_of(error), str(error)))
+        return _ended(work, Outcome.DENIED, Refusal(Reason.REJECTED, f"the server refused the change: {error}"))
+    return _ended(work, Outcome.FAILED, Refusal(reason_of(error), str(error)))
 
 
-def _all_granted(work: Work, outcome: Outcome, why: Refusal) -> Rows:
-    told = dict(_verdicts(work))
-    for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
-        if verdict is True:
-            told[case.number] = _row(work, case, outcome, why)
-    return tuple(told.items())
+def _ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] = ()) -> Rows:
+    """The rows of a work: `outcome` for the cases that take part; what the planner said for the others."""
+    return tuple(
+        (case.number, _row(work, case, verdict, replace(case.row(work.ref, outcome, *why.words), changes=changes)))
+        for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)
+    )
 
 
-def _row(work: Work, case: Case, outcome: Outcome, why: Refusal) -> AlertOutcome:
-    return case.row(work.ref, outcome, why.reason, why.message)
+def _row(work: Work, case: Case, verdict: Refusal | bool, granted: AlertOutcome) -> AlertOutcome:
+    if isinstance(verdict, Refusal):
+        return case.row(work.ref, Outcome.DENIED, *verdict.words)
+    return granted if verdict else case.row(work.ref, Outcome.UNCHANGED, *case.demand.unmet.words)

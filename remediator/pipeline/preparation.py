@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from remediator.alerts import Alert, Status
@@ -32,6 +32,10 @@ class Case:
         return row(self.alert, self.policy, outcome, Refusal(reason, message), target)
 
 
+Accused = Mapping[Host, frozenset[Suspect]]
+"""Every suspect that any alert of the notification names, by its host; none of them receives traffic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """All that is demanded of one routing object in one mode: at most one patch."""
@@ -39,8 +43,7 @@ class Work:
     snapshot: Snapshot
     mode: Mode
     cases: tuple[Case, ...]
-    accused: frozenset[Suspect]
-    """Every suspect that any alert of the notification names; none of them receives traffic."""
+    accused: Accused
     proposal: Proposal
 
     def on(self, snapshot: Snapshot) -> Work:
@@ -143,7 +146,7 @@ def reason_of(error: ClusterError) -> Reason:
 
 
 def _propose_all(cases: Sequence[Case], seen: Seen, ceiling: Mode) -> list[Work]:
-    accused = frozenset(case.demand.suspect for case in cases if case.demand.suspect.version is not None)
+    accused = _accused(cases)
     grouped: dict[tuple[TargetRef, Mode], tuple[Snapshot, list[Case]]] = {}
     for case in cases:
         for snapshot in seen[case.demand.suspect.host]:
@@ -153,9 +156,22 @@ def _propose_all(cases: Sequence[Case], seen: Seen, ceiling: Mode) -> list[Work]
     return [_work(snapshot, mode, tuple(group), accused) for (_, mode), (snapshot, group) in grouped.items()]
 
 
-def _work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: frozenset[Suspect]) -> Work:
+def _accused(cases: Iterable[Case]) -> Accused:
+    found: dict[Host, set[Suspect]] = {}
+    for case in cases:
+        suspect = case.demand.suspect
+        if suspect.version is not None:
+            found.setdefault(suspect.host, set()).add(suspect)
+    return {host: frozenset(suspects) for host, suspects in found.items()}
+
+
+def _work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accused) -> Work:
     demands = [case.demand for case in cases]
-    proposal = propose(snapshot.body, snapshot.routing, snapshot.rules, demands, accused)
+    # Traffic only moves to hosts that the object names already. In a storm of a thousand alerts, asking about every
+    # suspect at every object took longer than all the patches.
+    hosts = {share.destination.host for route in snapshot.routing.routes for share in route.shares}
+    near = frozenset(suspect for host in hosts for suspect in accused.get(host, ()))
+    proposal = propose(snapshot.body, snapshot.routing, snapshot.rules, demands, near)
     return Work(snapshot, mode, cases, accused, proposal)
 
 
@@ -196,7 +212,7 @@ def _elsewhere(cases: Iterable[Case], seen: Seen) -> list[tuple[int, AlertOutcom
             ref = snapshot.routing.ref
             if case.policy.target.allows(ref.namespace):
                 continue
-            verdict = _work(snapshot, Mode.OBSERVE, (case,), frozenset()).proposal.verdicts[0]
+            verdict = _work(snapshot, Mode.OBSERVE, (case,), {}).proposal.verdicts[0]
             if verdict is True:
                 message = (
                     f"sends traffic to {case.demand.suspect}, but policy {case.policy.name} allows only namespaces "
@@ -206,7 +222,7 @@ def _elsewhere(cases: Iterable[Case], seen: Seen) -> list[tuple[int, AlertOutcom
             elif isinstance(verdict, Refusal):
                 why = verdict
             else:
-                why = Refusal(Reason.NOT_EXPOSED, f"sends no traffic to {case.demand.suspect}")
+                why = case.demand.unmet
             outcome = Outcome.UNCHANGED if why.reason is Reason.NOT_EXPOSED else Outcome.DENIED
             rows.append((case.number, row(case.alert, case.policy, outcome, why, ref)))
     return rows

@@ -22,8 +22,9 @@ def choose(
 ) -> Receivers | Destination | Refusal:
     """The stable side of `route`: some of its own destinations, or one to put in the suspect's place.
 
-    In this order: what the policy calls stable; the route's other live destinations; its only other destination;
-    the one destination that the object's other routes to this host use.
+    In this order: what the policy calls stable; the route's other live destinations; the one destination that the
+    object's other routes to these hosts use. A destination that is idle everywhere is none: it may be what was
+    taken out of traffic a minute ago.
     """
     free = [
         position
@@ -36,13 +37,11 @@ def choose(
     if live:
         return Receivers(tuple(live))
     used = _used_elsewhere(routing, route, facts, accused)
-    idle = {_without_port(route.shares[position].destination): position for position in reversed(free)}
-    if len(idle) == 1:
-        return Receivers(tuple(idle.values()))
-    if len(used) == 1:
-        only = next(iter(used))
-        return Receivers((idle[only],)) if only in idle else only
-    return _no_stable(route, demand, "its other routes use " + _listed(used))
+    if len(used) != 1:
+        return _no_stable(route, demand, "its other routes use " + _listed(used))
+    only = next(iter(used))
+    here = [position for position in free if _without_port(route.shares[position].destination) == only]
+    return Receivers((here[0],)) if here else only
 
 
 def _named(

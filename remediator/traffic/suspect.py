@@ -32,6 +32,11 @@ class Refusal:
     reason: Reason
     message: str
 
+    @property
+    def words(self) -> tuple[Reason, str]:
+        """Reason and message."""
+        return self.reason, self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -42,6 +47,14 @@ class Demand:
     mirrors: MirrorScope
     stable: str | None
     """The version to fall back on; None: the route's other destinations."""
+
+    @property
+    def unmet(self) -> Refusal:
+        """Why nothing is done on an object that gives the suspect nothing which these actions take."""
+        if len(self.actions) == len(Action):
+            return Refusal(Reason.NOT_EXPOSED, f"sends no traffic to {self.suspect}")
+        what = "no weight" if Action.REVERT_TO_STABLE in self.actions else "no mirrored traffic"
+        return Refusal(Reason.NOT_EXPOSED, f"gives {what} to {self.suspect}, and the policy takes nothing else")
 
 
 def demand(labels: Mapping[str, str], policy: Policy) -> Demand | Refusal:
