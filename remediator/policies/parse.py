@@ -12,7 +12,7 @@ from remediator.errors import Fault
 from remediator.policies.document import PolicyDocument
 from remediator.policies.fields import found, nearest
 from remediator.policies.model import Policy
-from remediator.policies.strict_yaml import Document
+from remediator.policies.strict_yaml import Document, printable
 
 _Path = tuple[int | str, ...]
 _MAX_FAULTS = 50
@@ -71,7 +71,7 @@ def _dotted(path: _Path) -> str:
     """`("spec", "matchers", 0)` as a person writes it: `spec.matchers[0]`."""
     dotted = ""
     for part in path:
-        dotted += f"[{part}]" if isinstance(part, int) else f".{part[:80]}" if dotted else part[:80]
+        dotted += f"[{part}]" if isinstance(part, int) else f".{printable(part)}" if dotted else printable(part)
     return dotted
 
 

@@ -106,7 +106,7 @@ class _Reader:
             if not isinstance(name_node, yaml.ScalarNode) or not isinstance(name, str):
                 self._fault(key, name_node, "a key is not text", "write `key: value`")
                 continue
-            below = f"{key}.{name}" if key else name
+            below = f"{key}.{printable(name)}" if key else printable(name)
             line = name_node.start_mark.line + 1
             if name in result:
                 self._fault(below, name_node, f"stands twice, in line {lines[name]} too", "keep one of the two")
@@ -143,6 +143,12 @@ _SCALARS: dict[str, Callable[[str], object]] = {
     "int": int,
     "float": float,
 }
+
+
+def printable(key: str) -> str:
+    """A key as it may stand in a fault: short, and without what a terminal obeys."""
+    shown = key if len(key) <= 80 else key[:80] + "…"
+    return shown if shown.isprintable() else ascii(shown)
 
 
 def _short(tag: str) -> str:

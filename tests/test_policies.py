@@ -1,0 +1,328 @@
+"""Policies as values: quantities, intervals, what a document says, matching, and the JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediator.errors import Fault
+from remediator.policies.intervals import Span, TimeInterval, TimeRange
+from remediator.policies.match import Considered, explain, find
+from remediator.policies.matchers import parse_matcher
+from remediator.policies.model import (
+    Action,
+    Guards,
+    LabelNames,
+    MirrorScope,
+    Mode,
+    Policy,
+    PolicySet,
+    TargetSpec,
+)
+from remediator.policies.parse import parse_policy
+from remediator.policies.schema import json_schema
+from remediator.policies.strict_yaml import Document, read_documents
+
+ROOT = Path(__file__).parents[1]
+PRODUCTION = sorted((ROOT / "policies" / "production").glob("*.yaml"))
+MANUAL = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "policies.md").read_text(), re.DOTALL | re.MULTILINE)
+EXAMPLES = [
+    *(pytest.param(path.read_text(), id=f"production/{path.name}") for path in PRODUCTION),
+    *(pytest.param(text, id=f"example {number} of docs/policies.md") for number, text in enumerate(MANUAL, 1)),
+]
+
+
+def parsed(text: str) -> list[Policy | tuple[Fault, ...]]:
+    return [parse_policy(document, "a.yaml") for document in read_documents(text, "a.yaml")]
+
+
+def document(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "remediator.io/v1alpha1",
+        "kind": "RemediationPolicy",
+        "metadata": {"name": "canary"},
+        "spec": {"matchers": ['alertname = "A"'], "actions": ["RevertToStable"], **spec},
+    }
+
+
+def policy(name: str = "canary", *matchers: str, **more: Any) -> Policy:
+    found = tuple(map(parse_matcher, matchers))
+    return Policy(name, "", found, TargetSpec(), (Action.REVERT_TO_STABLE,), Mode.ENFORCE, **more)
+
+
+class TestModel:
+    @pytest.mark.parametrize(
+        ("expected", "mode", "ceiling"),
+        [
+            pytest.param(Mode.OBSERVE, Mode.ENFORCE, Mode.OBSERVE, id="the ceiling is lower"),
+            pytest.param(Mode.APPROVE, Mode.APPROVE, Mode.ENFORCE, id="the policy is lower"),
+            pytest.param(Mode.APPROVE, Mode.ENFORCE, Mode.APPROVE, id="not the order of the alphabet"),
+            pytest.param(Mode.OBSERVE, Mode.OBSERVE, Mode.OBSERVE, id="the same"),
+        ],
+    )
+    def test_the_more_careful_mode_counts(self, expected: Mode, mode: Mode, ceiling: Mode) -> None:
+        assert expected is mode.capped(ceiling)
+
+    @pytest.mark.parametrize(
+        ("expected", "globs", "namespace"),
+        [
+            pytest.param(True, (), "anything", id="none means everywhere"),
+            pytest.param(True, ("pay", "shop-*"), "shop-eu", id="the second glob"),
+            pytest.param(False, ("shop-*",), "shop", id="a glob wants all of it"),
+            pytest.param(False, ("shop",), "my-shop", id="a name is not searched for"),
+            pytest.param(True, ("shop-[ab]",), "shop-a", id="a class"),
+            pytest.param(True, ("*",), "shop", id="a star is everything"),
+        ],
+    )
+    def test_globs_over_namespaces(self, expected: bool, globs: tuple[str, ...], namespace: str) -> None:
+        assert expected is TargetSpec(namespaces=globs).allows(namespace)
+
+    def test_values_are_frozen(self) -> None:
+        with pytest.raises(FrozenInstanceError):
+            policy().name = "other"  # type: ignore[misc]
+
+
+class TestDocument:
+    def test_says_all_it_can_say(self) -> None:
+        freeze = {
+            "times": [{"start_time": "17:00", "end_time": "24:00"}],
+            "weekdays": ["monday:friday"],
+            "days_of_month": [1, "-2:-1"],
+            "months": ["december"],
+            "years": [2030],
+            "location": "Europe/Berlin",
+        }
+        spec = {
+            "description": "One sentence.",
+            "matchers": ['a = "b"', '{c="d", e!="f"}'],
+            "target": {
+                "labels": {"service": "s", "name": "n", "namespace": "ns", "version": "v"},
+                "namespaces": ["shop-*"],
+                "stable": "v1",
+                "mirrors": "All",
+            },
+            "actions": ["RemoveMirrors", "RevertToStable"],
+            "mode": "Approve",
+            "guards": {"cooldown": "1h", "hold": "2h", "maxTargets": 1, "stableReady": "50%", "freeze": [freeze]},
+        }
+        (actual,) = parsed(json.dumps(document(**spec)))
+        interval = TimeInterval(
+            times=(TimeRange(1020, 1440),),
+            weekdays=(Span(1, 5),),
+            days_of_month=(Span(1, 1), Span(-2, -1)),
+            months=(Span(12, 12),),
+            years=(Span(2030, 2030),),
+            location="Europe/Berlin",
+        )
+        assert isinstance(actual, Policy)
+        assert (
+            Policy(
+                name="canary",
+                description="One sentence.",
+                matchers=tuple(map(parse_matcher, ['a="b"', 'c="d"', 'e!="f"'])),
+                target=TargetSpec(LabelNames("s", "n", "ns", "v"), ("shop-*",), "v1", MirrorScope.ALL),
+                actions=(Action.REMOVE_MIRRORS, Action.REVERT_TO_STABLE),
+                mode=Mode.APPROVE,
+                guards=Guards(timedelta(hours=1), timedelta(hours=2), 1, 0.5, (interval,)),
+                source="a.yaml, document 1",
+                content_hash=actual.content_hash,
+            )
+            == actual
+        )
+
+    def test_defaults_are_those_of_the_values(self) -> None:
+        (actual,) = parsed(json.dumps(document()))
+        assert isinstance(actual, Policy)
+        assert (TargetSpec(), Guards(), Mode.ENFORCE, "") == (
+            actual.target,
+            actual.guards,
+            actual.mode,
+            actual.description,
+        )
+
+    def test_the_hash_is_of_what_is_said_and_not_of_how(self) -> None:
+        body = document(mode="Observe")
+        texts = [json.dumps(body), yaml.safe_dump(body), "# a comment\n" + yaml.safe_dump(body, sort_keys=False)]
+        hashes = {found.content_hash for text in texts for found in parsed(text) if isinstance(found, Policy)}
+        (changed,) = parsed(json.dumps(document(mode="Approve")))
+        assert isinstance(changed, Policy)
+        assert 1 == len(hashes)
+        assert changed.content_hash not in hashes
+
+    def test_yaml_words_are_text(self) -> None:
+        """PyYAML would read a boolean, a number of seconds and a date here."""
+        text = "a: on\nb: 17:00\nc: 2030-01-02\nd: =\ne: 0x1F\nf: 1_000"
+        (found,) = read_documents(text, "a.yaml")
+        assert {"a": "on", "b": "17:00", "c": "2030-01-02", "d": "=", "e": "0x1F", "f": "1_000"} == found.value
+
+    def test_every_fault_is_told(self) -> None:
+        text = json.dumps(document(mode="no", actions=["no"], guards={"hold": 1, "no": 2}))
+        (faults,) = parsed(text)
+        assert isinstance(faults, tuple)
+        assert {"spec.mode", "spec.actions[0]", "spec.guards.hold", "spec.guards.no"} == {fault.key for fault in faults}
+
+    def test_a_fault_does_not_colour_the_terminal(self) -> None:
+        escape = chr(27)
+        text = json.dumps(document(**{f"{escape}[31m": f"{escape}[0m", "mode": f"{escape}[0m"}))
+        (faults,) = parsed(text)
+        assert isinstance(faults, tuple)
+        assert 2 == len(faults)
+        assert all(str(fault).isprintable() for fault in faults)
+
+    def test_an_empty_document_is_none(self) -> None:
+        documents = list(read_documents("---\n# nothing\n---\na: 1\n---\n", "a.yaml"))
+        assert [Document(2, {"a": 1}, ())] == documents
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["labels", "freeze", "times", "matchers", "x"]), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        st.sampled_from(["apiVersion", "kind", "metadata", "spec", "matchers", "target", "actions", "mode", "guards"]),
+    )
+    def test_any_value_anywhere_is_a_policy_or_faults(self, value: object, key: str) -> None:
+        body = document()
+        (body if key in body else body["spec"])[key] = value
+        for found in parsed(json.dumps(body)):
+            faults = () if isinstance(found, Policy) else found
+            assert isinstance(found, Policy) or faults
+            assert all(len(str(fault)) < 700 for fault in faults)
+
+
+class TestMatch:
+    policies = PolicySet((policy("first", "a=b", "c=d"), policy("second", "a=b"), policy("third", "a=~b.*")))
+
+    @pytest.mark.parametrize(
+        ("expected", "labels"),
+        [
+            pytest.param("first", {"a": "b", "c": "d"}, id="several match, the first counts"),
+            pytest.param("second", {"a": "b"}, id="every matcher must hold"),
+            pytest.param("third", {"a": "bb"}, id="the last one"),
+            pytest.param(None, {"a": "c"}, id="none"),
+        ],
+    )
+    def test_finds_the_first(self, expected: str | None, labels: dict[str, str]) -> None:
+        found = find(self.policies, labels)
+        assert expected == (found.name if found else None)
+
+    def test_explains_every_policy(self) -> None:
+        first, second, third = self.policies.policies
+        assert (
+            Considered(first, False, (parse_matcher("c=d"),)),
+            Considered(second, True, ()),
+            Considered(third, True, ()),
+        ) == explain(self.policies, {"a": "b"})
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    return pytest.importorskip("jsonschema_rs").Draft202012Validator(json_schema())
+
+
+class TestSchema:
+    @pytest.mark.parametrize("text", EXAMPLES)
+    def test_accepts_every_example_as_the_loader_does(self, validator: Any, text: str) -> None:
+        found = parsed(text)
+        assert found
+        assert [] == [item for item in found if not isinstance(item, Policy)]
+        for item in yaml.safe_load_all(text):
+            validator.validate(item)
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            pytest.param({"mode": "enforce"}, id="an unknown word"),
+            pytest.param({"modes": "Enforce"}, id="an unknown key"),
+            pytest.param({"actions": []}, id="no action"),
+            pytest.param({"actions": ["RemoveMirrors"] * 2}, id="an action twice"),
+            pytest.param({"matchers": []}, id="no matcher"),
+            pytest.param({"guards": {"cooldown": "10 minutes"}}, id="a duration in words"),
+            pytest.param({"guards": {"stableReady": "120%"}}, id="too many percent"),
+            pytest.param({"guards": {"maxTargets": 0}}, id="no target"),
+            pytest.param({"target": {"stable": 1.1}}, id="a number as version"),
+        ],
+    )
+    def test_refuses_what_the_loader_refuses(self, validator: Any, spec: dict[str, Any]) -> None:
+        (found,) = parsed(json.dumps(document(**spec)))
+        assert isinstance(found, tuple)
+        assert not validator.is_valid(document(**spec))
+
+    def test_describes_every_key(self) -> None:
+        schema = json_schema()
+        assert "https://json-schema.org/draft/2020-12/schema" == schema["$schema"]
+        assert schema["$id"].endswith("/v1alpha1/remediationpolicy.json")
+        for part in (schema, *schema["$defs"].values()):
+            for name, key in part["properties"].items():
+                described = key if "$ref" not in key else {**schema["$defs"][key["$ref"].split("/")[-1]], **key}
+                assert described.get("description"), name
+
+    def test_the_manual_names_every_key_and_its_default(self) -> None:
+        manual = (ROOT / "docs" / "policies.md").read_text()
+        schema = json_schema()["$defs"]
+        rows = {"spec.": "SpecDocument", "spec.target.": "TargetDocument", "spec.guards.": "GuardsDocument"}
+        for prefix, name in {**rows, "spec.target.labels.": "LabelsDocument"}.items():
+            for key, value in schema[name]["properties"].items():
+                row = re.search(rf"^\| `{re.escape(prefix + key)}` \| (.*?) \|", manual, re.MULTILINE)
+                assert row or "$ref" in value, f"docs/policies.md has no row for {prefix}{key}"
+                if row and value.get("default"):
+                    assert f"`{value['default']}`" == row[1]
+
+
+class TestProduction:
+    """The policies that `serve` takes when it is given none."""
+
+    policies = PolicySet(
+        tuple(item for path in PRODUCTION for item in parsed(path.read_text()) if isinstance(item, Policy))
+    )
+
+    @pytest.mark.parametrize(
+        ("expected", "labels"),
+        [
+            pytest.param(("canary-errors", "Enforce"), {"alertname": "CanaryHardDown"}, id="a canary that is down"),
+            pytest.param(
+                ("canary-errors", "Enforce"), {"alertname": "CanaryErrorRatioAboveStable"}, id="a canary with errors"
+            ),
+            pytest.param(("canary-errors", "Enforce"), {"alertname": "CanaryUnreachable"}, id="nobody answers"),
+            pytest.param(
+                ("canary-latency", "Approve"),
+                {"alertname": "CanaryLatencyShift", "remediation": "RevertToStable"},
+                id="a slow canary waits for a person, whatever its label asks",
+            ),
+            pytest.param(
+                ("canary-latency", "Approve"), {"alertname": "CanarySlowRatioAboveStable"}, id="slow requests"
+            ),
+            pytest.param(("mirror-errors", "Enforce"), {"alertname": "MirrorHardDown"}, id="a mirror that is down"),
+            pytest.param(
+                ("mirror-errors", "Enforce"), {"alertname": "MirrorErrorRatioAboveStable"}, id="a mirror with errors"
+            ),
+            pytest.param(
+                ("canary-requested", "Enforce"), {"alertname": "Mine", "remediation": "RevertToStable"}, id="by label"
+            ),
+            pytest.param(
+                ("mirror-requested", "Enforce"),
+                {"alertname": "Mine", "remediation": "RemoveMirrors"},
+                id="mirror by label",
+            ),
+            pytest.param(
+                None, {"alertname": "MirrorLatencyShift", "remediation": "none"}, id="nobody waits for a mirror"
+            ),
+            pytest.param(None, {"alertname": "CanaryAndStableBothFailing"}, id="a fault that both share"),
+            pytest.param(None, {"alertname": "Watchdog"}, id="somebody else's alert"),
+        ],
+    )
+    def test_takes_up(self, expected: tuple[str, str] | None, labels: dict[str, str]) -> None:
+        found = find(self.policies, labels)
+        assert expected == ((found.name, found.mode) if found else None)
