@@ -55,8 +55,9 @@ def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         assert process.poll() is None, said.read_text()
         yield process, said
     finally:
-        process.kill()
-        process.wait()
+        # Not killed: the service is a process of its own, and would stay behind.
+        process.terminate()
+        process.wait(60)
 
 
 def answers(url: str) -> bool:
