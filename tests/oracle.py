@@ -14,7 +14,8 @@ def reachable(body: Json) -> list[tuple[str, int, Json]]:
     for protocol in ("http", "tls", "tcp"):
         for index, entry in enumerate(body["spec"].get(protocol, [])):
             kept.append((protocol, index, entry))
-            if protocol != "tls" and not entry.get("match"):
+            # What a delegate takes, its own routes say.
+            if protocol != "tls" and not entry.get("match") and not entry.get("delegate"):
                 break
     return kept
 
@@ -22,6 +23,8 @@ def reachable(body: Json) -> list[tuple[str, int, Json]]:
 def live_weight(entry: Json, subsets: Collection[str]) -> float:
     """The share, 0 to 1, of the entry's requests that these subsets answer."""
     route = entry.get("route", [])
+    if not route:
+        return 0.0
     if len(route) == 1:
         return float(route[0]["destination"].get("subset") in subsets)
     total = sum(item.get("weight", 0) for item in route)

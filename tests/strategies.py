@@ -64,7 +64,8 @@ def http_entries(draw: st.DrawFn) -> list[Json]:
     entries = []
     for number in range(draw(st.integers(1, 4))):
         extra = draw(st.sampled_from([{}, {"timeout": "5s"}, {"retries": {"attempts": 3, "perTryTimeout": "1s"}}]))
-        entry = {"route": draw(routes())} | draw(mirrors()) | extra
+        action = {"delegate": {"name": "other"}} if draw(st.integers(0, 5)) == 0 else {"route": draw(routes())}
+        entry = action | draw(mirrors()) | extra
         entries.append(when(f"kind-{number}", **entry) if draw(st.booleans()) else entry)
     return entries
 

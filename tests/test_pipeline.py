@@ -115,6 +115,27 @@ def test_a_second_delivery_that_meets_an_old_index_changes_nothing(handle: Handl
     assert [] == cluster.patches
 
 
+def test_nothing_to_do_is_said_of_the_object_and_not_of_an_old_index(handle: Handle) -> None:
+    """The canary got its traffic a second ago, and the index has not heard of it."""
+    cluster = FakeCluster(virtual_service({"route": split(v1=100, v2=0)}), RULE)
+    cluster.edit(REVIEWS, lambda body: body["spec"]["http"][0].update(route=split(v1=50, v2=50)))
+    assert [("Applied", "Patched", "reviews")] == endings(handle(cluster))
+    assert [100, 0] == weights(cluster)
+
+
+def test_an_unknown_version_is_told_the_known_ones(handle: Handle) -> None:
+    (row,) = handle(FakeCluster(CANARY, RULE), labels("V2"))
+    assert (
+        "sends no traffic to reviews.shop V2: no subset of reviews.shop is version V2 (known: v1, v2, v3)"
+        == row.message
+    )
+
+
+def test_a_host_that_no_service_has_is_told_apart(handle: Handle) -> None:
+    (row,) = handle(FakeCluster(CANARY, RULE), labels(destination_service="reviews.shop"))
+    assert "host reviews.shop; a dotted name is taken as it is" in row.message
+
+
 @pytest.mark.parametrize(
     ("given", "policies", "ending"),
     [
@@ -227,6 +248,21 @@ class TestSeveral:
         assert [("Applied", "Patched", f"vs-{number}") for number in range(4)] == endings(
             handle(cluster, policies=(four,))
         )
+
+    def test_what_is_refused_for_its_number_of_objects_stays_accused(self, handle: Handle) -> None:
+        """v3 is out of bounds in five objects; v2's traffic in the first must not go to it."""
+        main = virtual_service({"route": split(v2=50, v3=50)}, name="main")
+        others = [virtual_service({"route": split(v1=50, v3=50)}, name=f"vs-{number}") for number in range(4)]
+        cluster = FakeCluster(main, *others, RULE)
+        rows = handle(cluster, labels("v2"), labels("v3"))
+        assert [("Denied", "NoStableDestination", "main"), ("Denied", "TooManyTargets", None)] == endings(rows)
+        assert [] == cluster.patches
+
+    def test_a_stable_version_that_is_accused_too_receives_nothing(self, handle: Handle) -> None:
+        cluster = FakeCluster(CANARY, RULE)
+        stable = policy(target=TargetSpec(stable="v1"))
+        rows = handle(cluster, labels("v1"), labels("v2"), policies=(stable,))
+        assert [("Denied", "SuspectIsStable", None), ("Denied", "NoStableDestination", "reviews")] == endings(rows)
 
     def test_one_failure_leaves_the_others_finished(self, handle: Handle) -> None:
         ratings = virtual_service({"route": split("ratings", v1=90, v2=10)}, name="ratings")

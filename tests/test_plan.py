@@ -88,7 +88,7 @@ def test_a_port_stays_where_it_stood() -> None:
         pytest.param(
             virtual_service({"route": split(v2=None)}),
             Reason.NO_STABLE_DESTINATION,
-            "no other destination of this service",
+            "no route of the object uses another destination",
             id="the only route sends everything to the suspect",
         ),
         pytest.param(
@@ -100,7 +100,7 @@ def test_a_port_stays_where_it_stood() -> None:
         pytest.param(
             virtual_service({"route": split(v1=0, v2=100)}),
             Reason.NO_STABLE_DESTINATION,
-            "no other destination of this service",
+            "reviews.shop subset v1 has weight 0, and what is idle is not taken for stable",
             id="an idle sibling may be what was taken out a minute ago",
         ),
         pytest.param(
@@ -179,6 +179,22 @@ class TestNamedStable:
         found = plan(virtual_service({"route": split(new=None)}), demand(stable="v1"), rules=(rule,))
         assert {"old": None} == weights(found.after)
 
+    def test_an_accused_one_is_none(self) -> None:
+        body = virtual_service(when(route=split(v2=None)), {"route": split(v3=None)})
+        found = plan(body, demand("v2", stable="v1"), demand("v1", stable="v3"))
+        assert ([Reason.NO_STABLE_DESTINATION], {"v2": None}) == (
+            [verdict.reason for verdict in found.verdicts if isinstance(verdict, Refusal)],
+            weights(found.after),
+        )
+
+    def test_a_subset_that_not_every_client_knows_is_none(self) -> None:
+        """A client in the object's namespace asks that namespace's rule, and would find nothing."""
+        near = destination_rule(FQDN, "edge", v2="v2")
+        body = virtual_service({"route": split("reviews.shop.svc.cluster.local", v2=None)}, namespace="edge")
+        verdict = plan(body, demand(stable="v1"), rules=(near, THREE)).verdicts[0]
+        assert isinstance(verdict, Refusal)
+        assert Reason.NO_STABLE_DESTINATION == verdict.reason
+
     def test_several_destinations_of_it_share_in_proportion(self) -> None:
         rule = destination_rule(eu="v1", us="v1", new="v2")
         found = plan(virtual_service({"route": split(eu=30, us=60, new=10)}), demand(stable="v1"), rules=(rule,))
@@ -248,6 +264,19 @@ class TestSplitByHost:
         verdict = plan(body).verdicts[0]
         assert isinstance(verdict, Refusal)
         assert Reason.NOT_SEPARABLE == verdict.reason
+
+    def test_another_host_that_leads_nowhere_is_none(self) -> None:
+        body = virtual_service({"route": [*by_host(reviews_canary=10), *split("other", gone=90)]})
+        rule = destination_rule("other", v1="v1")
+        verdict = plan(body, self.canary, rules=(rule,)).verdicts[0]
+        assert isinstance(verdict, Refusal)
+        assert Reason.NOT_SEPARABLE == verdict.reason
+
+    def test_a_named_stable_version_does_not_wake_an_idle_host(self) -> None:
+        body = virtual_service({"route": by_host(reviews_canary=100, maintenance_page=0)})
+        verdict = plan(body, demand(host="reviews-canary", stable="v1"), rules=()).verdicts[0]
+        assert isinstance(verdict, Refusal)
+        assert Reason.NO_STABLE_DESTINATION == verdict.reason
 
     def test_a_named_stable_version_means_the_other_host(self) -> None:
         body = virtual_service({"route": by_host(reviews_stable=90, reviews_canary=10)})
@@ -365,6 +394,19 @@ def test_tls_and_tcp_routes_are_reverted_too() -> None:
 def test_a_route_behind_one_that_takes_everything_carries_nothing() -> None:
     body = virtual_service({"route": split(v1=None)}, {"route": split(v2=None)})
     assert (False,) == plan(body).verdicts
+
+
+def test_what_stands_behind_a_delegate_is_live() -> None:
+    """A delegate takes what its own routes match, and leaves the rest."""
+    body = virtual_service({"delegate": {"name": "api"}}, {"route": split(v1=90, v2=10)})
+    assert {"v1": 100, "v2": 0} == weights(plan(body).after, index=1)
+
+
+def test_a_prefix_of_everything_in_a_delegate_is_not_everything() -> None:
+    """It is merged with the root's match, say `/api`."""
+    everything = {"match": [{"uri": {"prefix": "/"}}], "route": split(v1=None)}
+    body = virtual_service(everything, {"route": split(v1=90, v2=10)}, hosts=[])
+    assert {"v1": 100, "v2": 0} == weights(plan(body).after, index=1)
 
 
 def test_two_accused_versions_never_get_each_others_traffic() -> None:

@@ -19,7 +19,8 @@ from remediator.traffic.proposal import Proposal, propose
 from remediator.traffic.subsets import Rules
 from remediator.traffic.suspect import Demand, Refusal, Suspect
 from tests import oracle
-from tests.strategies import GREEN, RULE, spoil, virtual_services
+from tests.builders import virtual_service
+from tests.strategies import GREEN, RULE, SUBSETS, spoil, virtual_services
 
 BOTH = frozenset({Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS})
 RULES = Rules((subsets.read(RULE),))
@@ -61,7 +62,7 @@ def test_what_others_get_is_never_less_than_before(body: dict[str, Any]) -> None
         for name in ("blue", "red"):
             now = oracle.live_weight(after["spec"][protocol][index], {name})
             # A whole number of the total: rounding may take one from one receiver and give it to another.
-            slack = 1 / max(1, sum(item.get("weight") or 0 for item in entry["route"]))
+            slack = 1 / max(1, sum(item.get("weight") or 0 for item in entry.get("route", [])))
             assert oracle.live_weight(entry, {name}) <= now + slack + 1e-9
 
 
@@ -69,7 +70,7 @@ def test_what_others_get_is_never_less_than_before(body: dict[str, Any]) -> None
 def test_totals_are_kept(body: dict[str, Any]) -> None:
     after = planned(body).after
     for protocol, index, entry in oracle.reachable(body):
-        was, now = entry["route"], after["spec"][protocol][index]["route"]
+        was, now = entry.get("route", []), after["spec"][protocol][index].get("route", [])
         assert len(was) == len(now)
         if len(was) > 1:
             assert sum(item.get("weight", 0) for item in was) == sum(item.get("weight", 0) for item in now)
@@ -118,7 +119,7 @@ def test_only_weights_subsets_and_mirrors_change(body: dict[str, Any]) -> None:
             for entry in stripped["spec"].get(protocol, []):
                 for key in ("mirror", "mirrors", "mirrorPercentage", "mirrorPercent", "mirror_percent"):
                     entry.pop(key, None)
-                for item in entry["route"]:
+                for item in entry.get("route", []):
                     item.pop("weight", None)
                     item["destination"].pop("subset", None)
         return stripped
@@ -149,12 +150,55 @@ def test_a_patch_fails_on_a_change_to_any_scalar_that_it_edits_beside(
         jsonpatch.apply_patch(changed, found.patch.operations)
 
 
-@given(virtual_services())
-def test_two_suspects_never_get_each_others_traffic(body: dict[str, Any]) -> None:
-    v3 = Demand(Suspect(HOST, "v3"), BOTH, MirrorScope.SUSPECT, "v1")
-    found = proposal(body, V2, v3)
-    if found.verdicts == (True, True):
-        assert oracle.exposure(found.after, GREEN | {"red"}) == 0
+stables = st.sampled_from([None, "v1", "v2", "v3"])
+versions = st.sampled_from(["v1", "v2", "v3"])
+
+
+@given(
+    virtual_services(), st.lists(st.tuples(versions, stables), min_size=2, max_size=3, unique_by=lambda pair: pair[0])
+)
+def test_no_accused_version_ever_gets_more(body: dict[str, Any], accusations: list[tuple[str, str | None]]) -> None:
+    """Whatever each policy calls stable, refused or not, in any order."""
+    demands = [Demand(Suspect(HOST, version), BOTH, MirrorScope.SUSPECT, stable) for version, stable in accusations]
+    found = proposal(body, *demands)
+    for (version, _), verdict in zip(accusations, found.verdicts, strict=True):
+        names = {name for name, of in SUBSETS.items() if of == version}
+        for protocol, index, entry in oracle.reachable(body):
+            after = found.after["spec"][protocol][index]
+            assert oracle.live_weight(after, names) <= oracle.live_weight(entry, names)
+        if verdict is True:
+            assert oracle.exposure(found.after, names) == 0
+
+
+@given(virtual_services(), st.permutations([("v2", "v1"), ("v3", None), ("v1", "v3")]))
+def test_the_order_of_alerts_does_not_matter_for_who_is_refused(
+    body: dict[str, Any], accusations: list[tuple[str, str | None]]
+) -> None:
+    def refused(pairs: list[tuple[str, str | None]]) -> set[str]:
+        demands = [Demand(Suspect(HOST, version), BOTH, MirrorScope.SUSPECT, stable) for version, stable in pairs]
+        found = proposal(body, *demands)
+        return {pair[0] for pair, verdict in zip(pairs, found.verdicts, strict=True) if isinstance(verdict, Refusal)}
+
+    assert refused(sorted(accusations)) == refused(accusations)
+
+
+by_hosts = st.dictionaries(
+    st.sampled_from(["reviews-canary", "reviews-stable", "reviews-old", "page"]), st.integers(0, 100), min_size=2
+).filter(lambda weights: sum(weights.values()) > 0)
+
+
+@given(by_hosts, stables)
+def test_a_split_by_host_never_wakes_an_idle_host(weights: dict[str, int], stable: str | None) -> None:
+    route = [{"destination": {"host": host}, "weight": weight} for host, weight in weights.items()]
+    body = virtual_service({"route": route})
+    canary = Demand(Suspect(resolve("reviews-canary", "shop"), "v2"), BOTH, MirrorScope.SUSPECT, stable)
+    found = propose(body, virtualservice.read(body), Rules(), [canary])
+    after = {item["destination"]["host"]: item["weight"] for item in found.after["spec"]["http"][0]["route"]}
+    assert sum(weights.values()) == sum(after.values())
+    assert {host for host, weight in after.items() if weight} <= {host for host, weight in weights.items() if weight}
+    others = [weight for host, weight in weights.items() if host != "reviews-canary" and weight]
+    if weights.get("reviews-canary") and others:
+        assert 0 == after["reviews-canary"]
 
 
 @given(virtual_services())

@@ -22,7 +22,8 @@ from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome
 from remediator.pipeline.execution import execute
-from remediator.pipeline.preparation import prepare, settle
+from remediator.pipeline.preparation import prepare
+from remediator.pipeline.rows import settle
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.traffic.hosts import Host, short

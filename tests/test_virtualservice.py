@@ -117,6 +117,10 @@ def test_what_istio_refuses(body: Json, fault: str) -> None:
     assert fault in "\n".join(virtualservice.faults(body))
 
 
+def test_a_wildcard_destination_is_one_that_istio_accepts() -> None:
+    assert () == virtualservice.faults(virtual_service({"route": [{"destination": {"host": "*.example.com"}}]}))
+
+
 def test_weight_beside_route_is_explained_with_the_right_form() -> None:
     body = virtual_service({"route": split(v1=None), "weight": 99}, {"route": split(v2=None), "weight": 1})
     first, second, unreachable = virtualservice.warnings(body)
@@ -130,7 +134,7 @@ def test_weight_beside_route_is_explained_with_the_right_form() -> None:
         "`route: [{destination: {host: reviews, subset: v1}, weight: 99}, "
         "{destination: {host: reviews, subset: v2}, weight: 1}]`"
     ) in first.fix
-    assert "spec.http[0] has no match, so it takes everything" in unreachable.meaning
+    assert "spec.http[0] takes everything that reaches it" in unreachable.meaning
 
 
 @pytest.mark.parametrize(

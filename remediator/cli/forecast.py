@@ -9,7 +9,8 @@ from remediator.alerts import Alert
 from remediator.cli.situation import Situation
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
-from remediator.pipeline.preparation import Work, prepare, settle
+from remediator.pipeline.preparation import Work, prepare
+from remediator.pipeline.rows import settle
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy
 from remediator.traffic import virtualservice

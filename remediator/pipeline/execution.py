@@ -9,7 +9,8 @@ from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected
 from remediator.metrics import Attempt
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline.preparation import Case, Work, reason_of
+from remediator.pipeline.preparation import Work
+from remediator.pipeline.rows import reason_of
 from remediator.policies.model import Mode
 from remediator.traffic.suspect import Refusal
 
@@ -27,7 +28,8 @@ def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) 
     """
     for attempt in range(ATTEMPTS):
         try:
-            if attempt:
+            # The index may lag behind: that nothing is to be done is said of the object itself, and not of that.
+            if attempt or False in work.proposal.verdicts:
                 work = work.on(cluster.read(work.ref))
             if work.proposal.patch is None or work.mode is Mode.APPROVE:
                 return carried_out(work)
@@ -88,12 +90,11 @@ def _failed(work: Work, error: ClusterError) -> Rows:
 def _ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] = ()) -> Rows:
     """The rows of a work: `outcome` for the cases that take part; what the planner said for the others."""
     return tuple(
-        (case.number, _row(work, case, verdict, replace(case.row(work.ref, outcome, *why.words), changes=changes)))
+        (
+            case.number,
+            replace(case.row(work.ref, outcome, *why.words), changes=changes)
+            if verdict is True
+            else work.refused(case, verdict),
+        )
         for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)
     )
-
-
-def _row(work: Work, case: Case, verdict: Refusal | bool, granted: AlertOutcome) -> AlertOutcome:
-    if isinstance(verdict, Refusal):
-        return case.row(work.ref, Outcome.DENIED, *verdict.words)
-    return granted if verdict else case.row(work.ref, Outcome.UNCHANGED, *case.demand.unmet.words)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from remediator.alerts import Alert, Status
 from remediator.cluster.port import Cluster, Snapshot
-from remediator.errors import ClusterError, NotSynced, Retriable
+from remediator.errors import Retriable
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy, PolicySet
-from remediator.traffic.hosts import Host
+from remediator.traffic.exposure import Facts
+from remediator.traffic.hosts import Host, service_namespace
 from remediator.traffic.proposal import Proposal, propose
-from remediator.traffic.suspect import Demand, Refusal, Suspect, demand
+from remediator.traffic.suspect import Demand, Refusal, Suspect, accused, demand
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,13 @@ class Work:
         """The routing object."""
         return self.snapshot.routing.ref
 
+    def refused(self, case: Case, verdict: Refusal | bool) -> AlertOutcome:
+        """The row of a case that takes no part: refused, or (False) with nothing to do."""
+        if isinstance(verdict, Refusal):
+            return case.row(self.ref, Outcome.DENIED, *verdict.words)
+        why = Facts(self.ref.namespace, self.snapshot.rules).unmet(case.demand)
+        return case.row(self.ref, Outcome.UNCHANGED, *why.words)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -73,96 +83,85 @@ def prepare(alerts: Sequence[Alert], policies: PolicySet, cluster: Cluster, ceil
     """
     rows: list[tuple[int, AlertOutcome]] = []
     cases: list[Case] = []
+    suspects: list[Suspect] = []
     for number, alert in enumerate(alerts):
-        found = _triage(number, alert, policies)
+        found, suspect = _triage(number, alert, policies)
+        suspects += [suspect] if suspect else []
         if isinstance(found, Case):
             cases.append(found)
         else:
             rows.append((number, found))
-    seen, failed = _look_up(cases, cluster)
-    rows += failed
-    lost = {number for number, _ in failed}
-    cases = [case for case in cases if case.number not in lost]
-    works = _propose_all(cases, seen, ceiling)
-    over = _over_limit(works)
-    if over:
+    field = _Field(_by_host(suspects), ceiling)
+    rows += field.look_up(cases, cluster)
+    cases = _without(cases, rows)
+    works = field.propose(cases)
+    while over := _over_limit(works):
+        # Without them the others are planned anew; what is then too much for one of those goes as well.
         rows += [(case.number, _too_many(case, over[case.number])) for case in cases if case.number in over]
-        cases = [case for case in cases if case.number not in over]
-        works = _propose_all(cases, seen, ceiling)
-    rows += [(case.number, _no_route(case)) for case in cases if not seen[case.demand.suspect.host]]
-    rows += _elsewhere(cases, seen)
+        cases = _without(cases, rows)
+        works = field.propose(cases)
+    rows += [(case.number, _no_route(case)) for case in cases if not field.seen[case.demand.suspect.host]]
+    rows += _elsewhere(cases, field)
     return Prepared(tuple(rows), tuple(works))
 
 
-def row(
-    alert: Alert, policy: Policy | None, outcome: Outcome, why: Refusal, target: TargetRef | None = None
-) -> AlertOutcome:
-    """A row of the answer."""
-    return AlertOutcome(
-        fingerprint=alert.fingerprint,
-        alertname=alert.name,
-        policy=policy.name if policy else None,
-        target=target,
-        outcome=outcome,
-        reason=why.reason,
-        message=why.message,
-    )
+def _without(cases: Iterable[Case], rows: Iterable[tuple[int, AlertOutcome]]) -> list[Case]:
+    settled = {number for number, _ in rows}
+    return [case for case in cases if case.number not in settled]
 
 
-def _triage(number: int, alert: Alert, policies: PolicySet) -> Case | AlertOutcome:
+def _triage(number: int, alert: Alert, policies: PolicySet) -> tuple[Case | AlertOutcome, Suspect | None]:
+    """The case that an alert makes, or how it ends without one; and whom it accuses, which counts either way."""
+    policy = match.find(policies, alert.labels)
     if alert.status is Status.RESOLVED:
         why = Refusal(Reason.RESOLVED, "resolved; what was taken away stays away until a person gives it back")
-        return row(alert, match.find(policies, alert.labels), Outcome.IGNORED, why)
-    policy = match.find(policies, alert.labels)
+        return row(alert, policy, Outcome.IGNORED, why), None
     if policy is None:
         why = Refusal(Reason.NO_POLICY, "no policy's matchers all hold for this alert's labels")
-        return row(alert, None, Outcome.IGNORED, why)
+        return row(alert, None, Outcome.IGNORED, why), None
+    suspect = accused(alert.labels, policy)
     wanted = demand(alert.labels, policy)
     if isinstance(wanted, Refusal):
-        return row(alert, policy, Outcome.DENIED, wanted)
-    return Case(number, alert, policy, wanted)
+        return row(alert, policy, Outcome.DENIED, wanted), suspect
+    return Case(number, alert, policy, wanted), suspect
 
 
-Seen = dict[Host, tuple[Snapshot, ...]]
-
-
-def _look_up(cases: Iterable[Case], cluster: Cluster) -> tuple[Seen, list[tuple[int, AlertOutcome]]]:
-    """What the index holds for every accused host, each asked once."""
-    seen: Seen = {}
-    failed: list[tuple[int, AlertOutcome]] = []
-    for case in cases:
-        host = case.demand.suspect.host
-        try:
-            if host not in seen:
-                seen[host] = cluster.routing_to(host)
-        except Retriable as error:
-            failed.append((case.number, case.row(None, Outcome.FAILED, reason_of(error), str(error))))
-    return seen, failed
-
-
-def reason_of(error: ClusterError) -> Reason:
-    """The word for a failure that a retry can mend."""
-    return Reason.NOT_SYNCED if isinstance(error, NotSynced) else Reason.UNAVAILABLE
-
-
-def _propose_all(cases: Sequence[Case], seen: Seen, ceiling: Mode) -> list[Work]:
-    accused = _accused(cases)
-    grouped: dict[tuple[TargetRef, Mode], tuple[Snapshot, list[Case]]] = {}
-    for case in cases:
-        for snapshot in seen[case.demand.suspect.host]:
-            if case.policy.target.allows(snapshot.routing.ref.namespace):
-                key = (snapshot.routing.ref, case.policy.mode.capped(ceiling))
-                grouped.setdefault(key, (snapshot, []))[1].append(case)
-    return [_work(snapshot, mode, tuple(group), accused) for (_, mode), (snapshot, group) in grouped.items()]
-
-
-def _accused(cases: Iterable[Case]) -> Accused:
+def _by_host(suspects: Iterable[Suspect]) -> Accused:
     found: dict[Host, set[Suspect]] = {}
-    for case in cases:
-        suspect = case.demand.suspect
-        if suspect.version is not None:
-            found.setdefault(suspect.host, set()).add(suspect)
-    return {host: frozenset(suspects) for host, suspects in found.items()}
+    for suspect in suspects:
+        found.setdefault(suspect.host, set()).add(suspect)
+    return {host: frozenset(group) for host, group in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is planned on: who is accused, and what the index holds."""
+
+    accused: Accused
+    ceiling: Mode
+    seen: dict[Host, tuple[Snapshot, ...]] = field(default_factory=dict)
+
+    def look_up(self, cases: Iterable[Case], cluster: Cluster) -> list[tuple[int, AlertOutcome]]:
+        """Ask the index for every accused host, once; the rows of cases for which it cannot be believed."""
+        failed: list[tuple[int, AlertOutcome]] = []
+        for case in cases:
+            host = case.demand.suspect.host
+            try:
+                if host not in self.seen:
+                    self.seen[host] = cluster.routing_to(host)
+            except Retriable as error:
+                failed.append((case.number, case.row(None, Outcome.FAILED, reason_of(error), str(error))))
+        return failed
+
+    def propose(self, cases: Sequence[Case]) -> list[Work]:
+        """One work for each routing object and mode."""
+        grouped: dict[tuple[TargetRef, Mode], tuple[Snapshot, list[Case]]] = {}
+        for case in cases:
+            for snapshot in self.seen[case.demand.suspect.host]:
+                if case.policy.target.allows(snapshot.routing.ref.namespace):
+                    key = (snapshot.routing.ref, case.policy.mode.capped(self.ceiling))
+                    grouped.setdefault(key, (snapshot, []))[1].append(case)
+        return [_work(snapshot, mode, tuple(group), self.accused) for (_, mode), (snapshot, group) in grouped.items()]
 
 
 def _work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accused) -> Work:
@@ -175,74 +174,52 @@ def _work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accu
     return Work(snapshot, mode, cases, accused, proposal)
 
 
-def _over_limit(works: Iterable[Work]) -> dict[int, int]:
-    """The cases that would change more routing objects than their policy allows: number → how many."""
-    changing = [
-        case
-        for work in works
-        for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)
-        if verdict is True
-    ]
-    counts = Counter(case.number for case in changing)
-    return {
-        case.number: counts[case.number] for case in changing if counts[case.number] > case.policy.guards.max_targets
-    }
+def _over_limit(works: Iterable[Work]) -> dict[int, list[TargetRef]]:
+    """The cases that would change more routing objects than their policy allows: number → which."""
+    changed: dict[int, list[TargetRef]] = {}
+    limits: dict[int, int] = {}
+    for work in works:
+        for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
+            if verdict is True:
+                changed.setdefault(case.number, []).append(work.ref)
+                limits[case.number] = case.policy.guards.max_targets
+    return {number: refs for number, refs in changed.items() if len(refs) > limits[number]}
 
 
-def _too_many(case: Case, count: int) -> AlertOutcome:
+def _too_many(case: Case, refs: list[TargetRef]) -> AlertOutcome:
+    listed = ", ".join(sorted(map(str, refs))[:_MOST_NAMED]) + (", …" if len(refs) > _MOST_NAMED else "")
     return case.row(
         None,
         Outcome.DENIED,
         Reason.TOO_MANY_TARGETS,
-        f"{count} routing objects send traffic to {case.demand.suspect}; policy {case.policy.name} allows "
-        f"{case.policy.guards.max_targets} (spec.guards.maxTargets). Nothing was changed",
+        f"{len(refs)} routing objects send traffic to {case.demand.suspect}; policy {case.policy.name} allows "
+        f"{case.policy.guards.max_targets} (spec.guards.maxTargets). Nothing was changed: {listed}",
     )
 
 
 def _no_route(case: Case) -> AlertOutcome:
-    message = f"no routing object sends or mirrors traffic to {case.demand.suspect}"
+    host = case.demand.suspect.host
+    message = f"no routing object sends or mirrors traffic to host {host}"
+    if service_namespace(host) is None:
+        message += "; a dotted name is taken as it is, and a service's whole name is NAME.NAMESPACE.svc.cluster.local"
     return case.row(None, Outcome.UNCHANGED, Reason.NOT_EXPOSED, message)
 
 
-def _elsewhere(cases: Iterable[Case], seen: Seen) -> list[tuple[int, AlertOutcome]]:
+def _elsewhere(cases: Iterable[Case], field: _Field) -> list[tuple[int, AlertOutcome]]:
     """Exposures in namespaces that the policy leaves out: left alone, but said."""
     rows = []
     for case in cases:
-        for snapshot in seen[case.demand.suspect.host]:
+        for snapshot in field.seen[case.demand.suspect.host]:
             ref = snapshot.routing.ref
             if case.policy.target.allows(ref.namespace):
                 continue
-            verdict = _work(snapshot, Mode.OBSERVE, (case,), {}).proposal.verdicts[0]
+            work = _work(snapshot, Mode.OBSERVE, (case,), field.accused)
+            verdict = work.proposal.verdicts[0]
             if verdict is True:
                 message = (
                     f"sends traffic to {case.demand.suspect}, but policy {case.policy.name} allows only namespaces "
                     f"{', '.join(case.policy.target.namespaces)} (spec.target.namespaces)"
                 )
-                why = Refusal(Reason.NAMESPACE_NOT_ALLOWED, message)
-            elif isinstance(verdict, Refusal):
-                why = verdict
-            else:
-                why = case.demand.unmet
-            outcome = Outcome.UNCHANGED if why.reason is Reason.NOT_EXPOSED else Outcome.DENIED
-            rows.append((case.number, row(case.alert, case.policy, outcome, why, ref)))
+                verdict = Refusal(Reason.NAMESPACE_NOT_ALLOWED, message)
+            rows.append((case.number, work.refused(case, verdict)))
     return rows
-
-
-def settle(rows: Iterable[tuple[int, AlertOutcome]]) -> tuple[AlertOutcome, ...]:
-    """The rows in the order of the alerts; objects without anything to do are named only where all are so."""
-    by_alert: dict[int, list[AlertOutcome]] = {}
-    for number, outcome in rows:
-        by_alert.setdefault(number, []).append(outcome)
-    settled: list[AlertOutcome] = []
-    for number in sorted(by_alert):
-        told = [outcome for outcome in by_alert[number] if outcome.outcome is not Outcome.UNCHANGED]
-        settled += sorted(told, key=lambda outcome: str(outcome.target)) or [_merged(by_alert[number])]
-    return tuple(settled)
-
-
-def _merged(rows: list[AlertOutcome]) -> AlertOutcome:
-    """One row for an alert that nothing exposes."""
-    if len(rows) == 1:
-        return rows[0]
-    message = "; ".join(f"{outcome.target} {outcome.message}" for outcome in rows[:5])
-    return replace(rows[0], target=None, message=message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,12 +15,11 @@ from remediator.cluster.port import Cluster
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.execution import execute
-from remediator.pipeline.preparation import Work, prepare, row, settle
+from remediator.pipeline.preparation import Work, prepare
+from remediator.pipeline.rows import Rows, row, settle
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
 from remediator.traffic.suspect import Refusal
-
-Rows = Iterable[tuple[int, AlertOutcome]]
 
 
 @dataclass(frozen=True, slots=True)

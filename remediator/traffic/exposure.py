@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from remediator.outcome import Reason
 from remediator.traffic.hosts import short
 from remediator.traffic.subsets import Rules
-from remediator.traffic.suspect import Suspect
+from remediator.traffic.suspect import Demand, Refusal, Suspect
 from remediator.traffic.view import Advice, Destination, Mirror, Route, RoutingObject
 
 
@@ -46,6 +47,20 @@ class Facts:
         if versions == frozenset({suspect.version}):
             return Relation.SUSPECT
         return Relation.UNCLEAR if versions & {suspect.version, None} else Relation.OTHER
+
+    def is_other(self, destination: Destination, suspects: Iterable[Suspect]) -> bool:
+        """Whether `destination` is surely none of `suspects`, and leads somewhere."""
+        return all(self.relation(destination, suspect) is Relation.OTHER for suspect in suspects)
+
+    def unmet(self, demand: Demand) -> Refusal:
+        """Why nothing is done on an object that gives the suspect nothing which the demand takes."""
+        suspect = demand.suspect
+        known = self.rules.known_versions(suspect.host, self.namespace)
+        if not known or suspect.version is None or suspect.version in known:
+            return demand.unmet
+        listed = ", ".join(sorted(known))
+        message = f"{demand.unmet.message}: no subset of {short(suspect.host)} is version {suspect.version}"
+        return Refusal(Reason.NOT_EXPOSED, f"{message} (known: {listed})")
 
     def of_share(self, route: Route, position: int, suspect: Suspect) -> Relation:
         """What a share is to `suspect`, in its route.

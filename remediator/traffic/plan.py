@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from remediator.outcome import Reason
 from remediator.policies.model import Action, MirrorScope
 from remediator.traffic.exposure import Facts, Relation, is_live
-from remediator.traffic.stable import Receivers, choose
-from remediator.traffic.suspect import Demand, Refusal, Suspect
+from remediator.traffic.stable import Receivers, Scene, choose
+from remediator.traffic.suspect import Demand, Refusal, Suspect, suspects
 from remediator.traffic.view import Route, RoutingObject, Share
 
 
@@ -46,7 +46,7 @@ def make(
     Args:
         accused: suspects besides those of the demands; they receive nothing either.
     """
-    accused |= frozenset(demand.suspect for demand in demands if demand.suspect.version is not None)
+    accused |= suspects(demands)
     state, verdicts = routing, []
     for demand in demands:
         alone = withdraw(routing, facts, demand, accused)
@@ -114,7 +114,7 @@ def _revert(
     )
     if not suspects:
         return route
-    stable = choose(routing, route, facts, demand, accused)
+    stable = choose(Scene(routing, route, facts, demand, accused))
     if isinstance(stable, Refusal):
         return stable
     if isinstance(stable, Receivers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from remediator.outcome import Reason
@@ -17,94 +18,121 @@ class Receivers:
     positions: tuple[int, ...]
 
 
-def choose(
-    routing: RoutingObject, route: Route, facts: Facts, demand: Demand, accused: frozenset[Suspect]
-) -> Receivers | Destination | Refusal:
-    """The stable side of `route`: some of its own destinations, or one to put in the suspect's place.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a choice is made from."""
+
+    routing: RoutingObject
+    route: Route
+    facts: Facts
+    demand: Demand
+    accused: frozenset[Suspect]
+    """Nobody of these receives anything."""
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Positions in the route that are surely none of the accused."""
+        return tuple(
+            position
+            for position, share in enumerate(self.route.shares)
+            if share.destination.host and _is_free(self, self.route, position)
+        )
+
+    def live(self, positions: Iterable[int]) -> tuple[int, ...]:
+        """Those of `positions` that carry traffic."""
+        return tuple(position for position in positions if self.route.shares[position].weight > 0)
+
+
+def choose(scene: Scene) -> Receivers | Destination | Refusal:
+    """The stable side of a route: some of its own destinations, or one to put in the suspect's place.
 
     In this order: what the policy calls stable; the route's other live destinations; the one destination that the
     object's other routes to these hosts use. A destination that is idle everywhere is none: it may be what was
     taken out of traffic a minute ago.
     """
-    free = [
-        position
-        for position, share in enumerate(route.shares)
-        if _is_free(facts, route, position, accused) and share.destination.host
-    ]
-    if demand.stable is not None:
-        return _named(routing, route, facts, demand, free)
-    live = [position for position in free if route.shares[position].weight > 0]
+    if scene.demand.stable is not None:
+        return _named(scene)
+    live = scene.live(scene.free)
     if live:
-        return Receivers(tuple(live))
-    used = _used_elsewhere(routing, route, facts, accused)
+        return Receivers(live)
+    used = _used_elsewhere(scene)
     if len(used) != 1:
-        return _no_stable(route, demand, "its other routes use " + _listed(used))
+        return _no_stable(scene, _other_destinations(scene, used))
     only = next(iter(used))
-    here = [position for position in free if _without_port(route.shares[position].destination) == only]
+    here = [position for position in scene.free if _without_port(scene.route.shares[position].destination) == only]
     return Receivers((here[0],)) if here else only
 
 
-def _named(
-    routing: RoutingObject, route: Route, facts: Facts, demand: Demand, free: list[int]
-) -> Receivers | Destination | Refusal:
+def _named(scene: Scene) -> Receivers | Destination | Refusal:
     """The policy's stable version: in the route, as a subset of the host, or the other host of a split by host."""
-    stable = Suspect(demand.suspect.host, demand.stable)
-    relations = {position: facts.relation(route.shares[position].destination, stable) for position in free}
-    here = [position for position in free if relations[position] is Relation.SUSPECT]
+    facts, shares = scene.facts, scene.route.shares
+    stable = Suspect(scene.demand.suspect.host, scene.demand.stable)
+    here = [
+        position for position in scene.free if facts.relation(shares[position].destination, stable) is Relation.SUSPECT
+    ]
     if here:
-        return _livest(route, here)
-    named = set(facts.rules.names(stable.host, str(demand.stable), facts.namespace))
+        return Receivers(scene.live(here) or (here[0],))
+    subsets = [
+        subset
+        for subset in _subsets(scene.routing, facts, stable)
+        if facts.is_other(Destination(stable.host, subset), scene.accused)
+    ]
+    if len(subsets) == 1:
+        return Destination(stable.host, subsets[0])
+    elsewhere = scene.live(position for position in scene.free if shares[position].destination.host != stable.host)
+    if elsewhere and not subsets:
+        return Receivers(elsewhere)
+    listed = ", ".join(subsets) or "none that is not accused itself"
+    return _no_stable(scene, f"subsets of the policy's stable version {stable.version}: {listed}")
+
+
+def _subsets(routing: RoutingObject, facts: Facts, stable: Suspect) -> list[str]:
+    """The subsets that are the stable version; those that the object uses, if any is in use."""
     used = {
-        share.destination.subset
-        for other in routing.routes
-        for share in other.shares
+        str(share.destination.subset)
+        for route in routing.routes
+        for share in route.shares
         if facts.relation(share.destination, stable) is Relation.SUSPECT
     }
-    candidates = (named & used or named) if named else used
-    if len(candidates) == 1:
-        return Destination(stable.host, candidates.pop())
-    elsewhere = [position for position in free if route.shares[position].destination.host != stable.host]
-    if elsewhere and not candidates:
-        return _livest(route, elsewhere)
-    what = f"subsets of version {demand.stable}: {', '.join(map(str, sorted(map(str, candidates)))) or 'none'}"
-    return _no_stable(route, demand, what)
-
-
-def _livest(route: Route, positions: list[int]) -> Receivers:
-    """Those with traffic, else the first."""
-    live = [position for position in positions if route.shares[position].weight > 0]
-    return Receivers(tuple(live or positions[:1]))
+    named = set(facts.rules.names(stable.host, str(stable.version), facts.namespace))
+    if not facts.rules.speaks_of(stable.host, facts.namespace):
+        return sorted(used)
+    return sorted(named & used or named)
 
 
 def _without_port(destination: Destination) -> Destination:
     return Destination(destination.host, destination.subset)
 
 
-def _is_free(facts: Facts, route: Route, position: int, accused: frozenset[Suspect]) -> bool:
-    return all(facts.of_share(route, position, suspect) is Relation.OTHER for suspect in accused)
+def _is_free(scene: Scene, route: Route, position: int) -> bool:
+    return all(scene.facts.of_share(route, position, suspect) is Relation.OTHER for suspect in scene.accused)
 
 
-def _used_elsewhere(
-    routing: RoutingObject, route: Route, facts: Facts, accused: frozenset[Suspect]
-) -> frozenset[Destination]:
-    """The destinations that live shares of the object's other routes have on the accused hosts."""
-    hosts = {share.destination.host for share in route.shares}
+def _used_elsewhere(scene: Scene) -> frozenset[Destination]:
+    """The destinations that live shares of the object's other routes have on the route's hosts."""
+    hosts = {share.destination.host for share in scene.route.shares}
     return frozenset(
         _without_port(share.destination)
-        for other in routing.routes
-        if other is not route and other.reachable
+        for other in scene.routing.routes
+        if other is not scene.route and other.reachable
         for position, share in enumerate(other.shares)
-        if share.weight > 0 and share.destination.host in hosts and _is_free(facts, other, position, accused)
+        if share.weight > 0 and share.destination.host in hosts and _is_free(scene, other, position)
     )
 
 
-def _listed(destinations: frozenset[Destination]) -> str:
-    return ", ".join(sorted(map(str, destinations))) or "no other destination of this service"
+def _other_destinations(scene: Scene, used: frozenset[Destination]) -> str:
+    if used:
+        return "the object's other routes use " + ", ".join(sorted(map(str, used)))
+    idle = ", ".join(str(scene.route.shares[position].destination) for position in scene.free)
+    if idle:
+        return f"{idle} has weight 0, and what is idle is not taken for stable"
+    return "no route of the object uses another destination of this service"
 
 
-def _no_stable(route: Route, demand: Demand, found: str) -> Refusal:
+def _no_stable(scene: Scene, found: str) -> Refusal:
+    hint = "Give that version a subset" if scene.demand.stable else "Name it in the policy's spec.target.stable"
     return Refusal(
         Reason.NO_STABLE_DESTINATION,
-        f"{route} sends its traffic to {demand.suspect} only, and there is no one version to fall back on ({found}). "
-        "Name it in the policy's spec.target.stable, and give it a subset",
+        f"{scene.route} sends its traffic to {scene.demand.suspect} only, and there is no one version to fall back on: "
+        f"{found}. {hint}",
     )

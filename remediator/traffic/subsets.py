@@ -84,13 +84,13 @@ class Rules:
         return frozenset(version for table in tables for version in table.values() if version)
 
     def names(self, host: Host, version: str, namespace: str) -> tuple[str, ...]:
-        """The subsets of `host` that are `version` and nothing else, in the order they are defined."""
-        found: dict[str, None] = {}
-        for group in self._groups(host, namespace):
-            for name in _table(group):
-                if self.versions(host, name, namespace) == frozenset({version}):
-                    found[name] = None
-        return tuple(found)
+        """The subsets of `host` that are `version` for every client, in the order they are defined.
+
+        A client asks one namespace's rules only, so a subset that not all of them define is a dead end for some.
+        """
+        tables = [_table(group) for group in self._groups(host, namespace)]
+        found = {name: None for table in tables for name in table}
+        return tuple(name for name in found if all(table.get(name) == version for table in tables))
 
     def speaks_of(self, host: Host, namespace: str) -> bool:
         """Whether any rule covers `host`."""

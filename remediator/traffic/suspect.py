@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from remediator.outcome import Reason
@@ -55,6 +55,17 @@ class Demand:
             return Refusal(Reason.NOT_EXPOSED, f"sends no traffic to {self.suspect}")
         what = "no weight" if Action.REVERT_TO_STABLE in self.actions else "no mirrored traffic"
         return Refusal(Reason.NOT_EXPOSED, f"gives {what} to {self.suspect}, and the policy takes nothing else")
+
+
+def suspects(demands: Iterable[Demand]) -> frozenset[Suspect]:
+    """The versions that `demands` accuse; a demand against all mirrors accuses none."""
+    return frozenset(demand.suspect for demand in demands if demand.suspect.version is not None)
+
+
+def accused(labels: Mapping[str, str], policy: Policy) -> Suspect | None:
+    """The version that an alert with these labels accuses, whether or not the policy can do anything about it."""
+    host, version = _host(labels, policy), _known(labels, policy.target.labels.version)
+    return None if isinstance(host, Refusal) or version is None else Suspect(host, version)
 
 
 def demand(labels: Mapping[str, str], policy: Policy) -> Demand | Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from remediator.traffic.view import Advice
-from remediator.traffic.virtualservice.reading import Json, catches_all, entries, mapping, sequence
+from remediator.traffic.virtualservice.reading import Json, catches_all, entries, is_delegate, mapping, sequence
 
 _HTTP_KEYS = frozenset(
     (
@@ -33,7 +33,7 @@ def _protocol_warnings(body: Json, protocol: str) -> Iterator[Advice]:
         yield from _lone_weight(entry, path)
         if taker is not None:
             yield _unreachable(path, f"spec.{protocol}[{taker}]")
-        elif protocol != "tls" and catches_all(entry):
+        elif protocol != "tls" and catches_all(entry, delegate=is_delegate(body)):
             taker = index
 
 
@@ -82,7 +82,6 @@ def _lone_weight(entry: Json, path: str) -> Iterator[Advice]:
 def _unreachable(path: str, taker: str) -> Advice:
     return Advice(
         path,
-        f"{taker} has no match, so it takes everything; Istio drops the routes behind it, and this one gets no "
-        "traffic.",
+        f"{taker} takes everything that reaches it; Istio drops the routes behind it, and this one gets no traffic.",
         "Give the earlier route a match, or make one route of both with weights.",
     )

@@ -63,15 +63,25 @@ def entries(body: Json, protocol: str) -> list[Json]:
     return [mapping(item) for item in sequence(mapping(body.get("spec")).get(protocol))]
 
 
-def catches_all(entry: Json) -> bool:
+def catches_all(entry: Json, *, delegate: bool) -> bool:
     """Whether a route takes whatever reaches it, so that Istio drops the routes behind it.
 
-    A missing match is one; a path prefix `/` alone is another (route.go, isCatchAllRoute).
+    A missing match is one; a path prefix `/` alone is another (route.go, isCatchAllRoute), but not in a delegate,
+    where it is merged with the root's match. A route that delegates takes what its delegate's routes match, which
+    is not known here.
+
+    Args:
+        delegate: whether the object is one, which has no hosts of its own.
     """
+    if mapping(entry.get("delegate")):
+        return False
     match = entry.get("match")
-    if not match:
-        return True
-    return any(_matches_everything(item) for item in sequence(match))
+    return not match or (not delegate and any(_matches_everything(item) for item in sequence(match)))
+
+
+def is_delegate(body: Json) -> bool:
+    """Whether other VirtualServices delegate to this one: it has no hosts."""
+    return not mapping(body.get("spec")).get("hosts")
 
 
 def mapping(value: object) -> Json:
@@ -109,7 +119,7 @@ def _routes(body: Json, protocol: Protocol, *, switch_off: bool) -> Iterator[Rou
             mirrors_switch_off=switch_off,
         )
         # A tls route must match by SNI, so only http and tcp routes can take everything.
-        if protocol is not Protocol.TLS and catches_all(entry):
+        if protocol is not Protocol.TLS and catches_all(entry, delegate=is_delegate(body)):
             reachable = False
 
 

@@ -119,7 +119,7 @@ def _destination_faults(destination: object, path: str) -> Iterator[str]:
         yield f"{path}: is missing"
         return
     host, subset = destination.get("host"), destination.get("subset")
-    if not isinstance(host, str) or not host or host.startswith("*"):
+    if not isinstance(host, str) or not host or host == "*":
         yield f"{path}.host: must name one host"
     if subset and not (isinstance(subset, str) and _LABEL.fullmatch(subset)):
         yield f"{path}.subset: must be a DNS label"

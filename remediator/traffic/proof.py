@@ -1,0 +1,67 @@
+"""Why a patched object must not be sent: looked at as if it were new, whatever the planner says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from remediator.policies.model import Action, MirrorScope
+from remediator.traffic import virtualservice
+from remediator.traffic.exposure import Facts, Relation, is_live
+from remediator.traffic.suspect import Demand, Suspect
+from remediator.traffic.view import Route, RoutingObject
+
+
+def disproof(
+    before: RoutingObject, after: dict[str, Any], facts: Facts, demands: Sequence[Demand], accused: frozenset[Suspect]
+) -> str | None:
+    """The first thing that is wrong with `after`; None: nothing is.
+
+    Args:
+        before: the view that was planned on.
+        after: the JSON as it would be.
+        demands: those that the patch is to meet.
+        accused: every suspect of this moment.
+    """
+    faults = virtualservice.faults(after)
+    if faults:
+        return "Istio refuses such a VirtualService: " + "; ".join(faults[:5])
+    view = virtualservice.read(after)
+    for demand in demands:
+        left = next((route for route in view.routes if _reaches(route, facts, demand)), None)
+        if left is not None:
+            return f"{left}: {demand.suspect} would still get traffic"
+    return next(_losses(before, view, facts, accused), None)
+
+
+def _reaches(route: Route, facts: Facts, demand: Demand) -> bool:
+    """Whether `route` gives the suspect anything that the demand's actions take away; what is unclear counts."""
+    suspect = demand.suspect
+    if Action.REVERT_TO_STABLE in demand.actions and route.reachable:
+        reaching = (Relation.SUSPECT, Relation.WHOLE, Relation.UNCLEAR)
+        if any(share.weight > 0 and facts.relation(share.destination, suspect) in reaching for share in route.shares):
+            return True
+    if Action.REMOVE_MIRRORS not in demand.actions:
+        return False
+    live = [mirror for mirror in route.mirrors if is_live(route, mirror)]
+    if demand.mirrors is MirrorScope.ALL:
+        return bool(live) and any(destination.host == suspect.host for destination in route.destinations)
+    return any(facts.of_mirror(mirror, suspect) not in (Relation.OTHER, Relation.DEAD) for mirror in live)
+
+
+def _losses(before: RoutingObject, after: RoutingObject, facts: Facts, accused: frozenset[Suspect]) -> Iterator[str]:
+    """Routes that have lost their total, or give an accused version more than they did."""
+    for old, new in zip(before.routes, after.routes, strict=True):
+        if old.total != new.total:
+            yield f"{old}: the total weight would become {new.total}, not {old.total}"
+        for suspect in accused:
+            if _weight_of(new, facts, suspect) > _weight_of(old, facts, suspect):
+                yield f"{old}: {suspect}, which is accused as well, would get more traffic"
+
+
+def _weight_of(route: Route, facts: Facts, suspect: Suspect) -> int:
+    return sum(
+        share.weight
+        for position, share in enumerate(route.shares)
+        if facts.of_share(route, position, suspect) not in (Relation.OTHER, Relation.DEAD)
+    )
