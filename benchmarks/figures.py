@@ -9,6 +9,7 @@ from typing import Final
 
 TIMES: Final = "\u00d7"
 """The unit of a ratio."""
+_MANY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ class Samples:
         return sorted(self.seconds)[math.ceil(0.99 * len(self.seconds)) - 1]
 
     def __str__(self) -> str:
-        return f"p50 {_ms(self.p50)}, p99 {_ms(self.p99)}, n = {len(self.seconds)}"
+        # Of a few, the 99th percentile would only be another name for the longest.
+        tail = f"p99 {_ms(self.p99)}" if len(self.seconds) >= _MANY else f"max {_ms(max(self.seconds))}"
+        return f"p50 {_ms(self.p50)}, {tail}, n = {len(self.seconds)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ def collection(number: int, plural: str) -> str:
     return f"{GROUP}/namespaces/{target(number).namespace}/{plural}"
 
 
+def everywhere(plural: str) -> str:
+    """Where the API server has all of a kind."""
+    return f"{GROUP}/{plural}"
+
+
 def restore(number: int) -> list[Json]:
     """The JSON Patch that gives the canary its traffic back, without any precondition."""
     return [

@@ -28,6 +28,7 @@ from tests.service import Service
 
 _WARM_UP: Final = 20
 _PLANNED: Final = 100
+_KINDS: Final = ("virtualservices", "destinationrules")
 _BARE: Final = encoded(fleet.WITHDRAW)
 
 
@@ -76,7 +77,8 @@ def latency(stage: Stage, service: Service, samples: int) -> Pair:
 
 def kubectl(stage: Stage, service: Service, samples: int) -> Pair:
     """One alert through the service, and a process of `kubectl patch --type=json` that does the same, in turn."""
-    ours, other = [], []
+    ours: list[float] = []
+    other: list[float] = []
     kubeconfig = stage.server.kubeconfig("guest")
     with closing(Deliveries(service)) as deliveries, tempfile.TemporaryDirectory(prefix="kubectl-") as home:
         # The first run fills kubectl's cache of what the server serves; it does not count.
@@ -87,6 +89,16 @@ def kubectl(stage: Stage, service: Service, samples: int) -> Pair:
             stage.put_back(mine)
             stage.put_back(theirs)
     return Pair(Samples(tuple(ours[1:])), Samples(tuple(other[1:])))
+
+
+def kubectl_afresh(stage: Stage, samples: int) -> Samples:
+    """The same process with an empty cache, as in a container of its own."""
+    kubeconfig, seconds = stage.server.kubeconfig("guest"), []
+    for number in stage.progress.track("kubectl afresh", range(samples), samples):
+        with tempfile.TemporaryDirectory(prefix="kubectl-") as home:
+            seconds.append(_kubectl(number % stage.size, kubeconfig, home))
+        stage.put_back(number % stage.size)
+    return Samples(tuple(seconds))
 
 
 def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
@@ -104,14 +116,16 @@ def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
     return Pair(Samples(tuple(ours)), Samples(tuple(other)))
 
 
-def start(stage: Stage, times: int) -> Samples:
-    """From the start of the service's process to /readyz saying 200."""
-    seconds = []
+def start(stage: Stage, times: int) -> Pair:
+    """From the start of the service's process to /readyz saying 200; and a bare list of all that it has to read."""
+    ours: list[float] = []
+    other: list[float] = []
     for _ in stage.progress.track("starting", range(times), times):
+        other.append(stage.all("", lambda kind: stage.guest.list_all(fleet.everywhere(_KINDS[kind])), range(2)))
         begin = perf_counter()
         with stage.service():
-            seconds.append(perf_counter() - begin)
-    return Samples(tuple(seconds))
+            ours.append(perf_counter() - begin)
+    return Pair(Samples(tuple(ours)), Samples(tuple(other)))
 
 
 def memory(service: Service) -> Memory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from benchmarks import fleet
 from benchmarks.progress import Progress
+from remediator.cluster.watch import PAGE_SIZE
 from tests.builders import notification
 from tests.processes import wait_until
 from tests.servers import ApiServer, running_api_server
@@ -36,6 +38,8 @@ CONNECTIONS: Final = 16
 
 _JSON = "application/json"
 _JSON_PATCH = "application/json-patch+json"
+_LIST_END = 1000
+"""Bytes of a list in which its metadata stand."""
 
 
 class Direct:
@@ -61,7 +65,18 @@ class Direct:
         """Send a JSON Patch, and read the answer to its end."""
         self._send("PATCH", path, operations, _JSON_PATCH)
 
-    def _send(self, method: str, path: str, body: bytes, content_type: str) -> None:
+    def list_all(self, path: str) -> None:
+        """Read a list page by page, as the service does, and make nothing of it."""
+        token = ""
+        while True:
+            page = self._send("GET", f"{path}?limit={PAGE_SIZE}&continue={token}")
+            # It stands at the end, behind the items.
+            found = re.search(rb'"continue":"([^"]+)"', page[-_LIST_END:])
+            if found is None:
+                return
+            token = found[1].decode()
+
+    def _send(self, method: str, path: str, body: bytes | None = None, content_type: str = _JSON) -> bytes:
         headers = {"Authorization": self._authorization, "Content-Type": content_type, "Accept": _JSON}
         connection = self._connection()
         connection.request(method, path, body, headers)
@@ -69,6 +84,7 @@ class Direct:
         text = answer.read()
         if answer.status not in {200, 201}:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
+        return text
 
     def _connection(self) -> http.client.HTTPSConnection:
         found: http.client.HTTPSConnection | None = getattr(self._own, "connection", None)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from remediator.cluster.kubernetes import KubernetesCluster, credentials
+from remediator.cluster.credentials import credentials
+from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Rest
 from remediator.errors import NotSynced
@@ -17,9 +18,14 @@ from tests.servers import ApiServer
 GROUP = "/apis/networking.istio.io/v1beta1"
 PLURALS = {"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
 QUICK = Pace(first_wait=0.01, longest_wait=0.2)
-READ_ONLY = {"apiGroups": ["networking.istio.io"], "resources": list(PLURALS.values()), "verbs": ["list", "watch"]}
 
 Json = dict[str, Any]
+
+
+def may_read(*kinds: str) -> Json:
+    """An RBAC rule: list and watch these kinds."""
+    resources = [PLURALS[kind] for kind in kinds]
+    return {"apiGroups": ["networking.istio.io"], "resources": resources, "verbs": ["list", "watch"]}
 
 
 class Clock:

@@ -92,6 +92,10 @@ def test_an_alert_without_a_name_has_an_empty_one() -> None:
     assert "" == parsed.name
 
 
+def test_the_largest_count_is_alertmanagers() -> None:
+    assert 2**64 - 1 == parse_notification(notification(truncatedAlerts=2**64 - 1)).truncated_alerts
+
+
 def test_a_notification_without_alerts_is_one() -> None:
     assert () == parse_notification(notification()).alerts
 
@@ -149,6 +153,11 @@ def test_a_missing_fingerprint_is_alertmanagers(expected: str, labels: dict[str,
             "truncatedAlerts: expected a whole number, 0 or more, found a boolean",
             notification(truncatedAlerts=True),
             id="a boolean count",
+        ),
+        pytest.param(
+            "truncatedAlerts: expected at most 18446744073709551615, found a number",
+            notification(truncatedAlerts=10**400),
+            id="a count beyond 64 bits",
         ),
         pytest.param(
             "notification_reason: expected a string, found a list", notification(notification_reason=[]), id="reason"

@@ -15,16 +15,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from remediator import settings
+from remediator.cli import situation
 from remediator.cli.main import program
 from tests import builders
 from tests.contract import manifest
+from tests.processes import free_port
 from tests.real_world import Start
 from tests.servers import ApiServer
 
@@ -71,7 +73,7 @@ def furnish(folder: Path) -> None:
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(program, arguments, input=stdin)
+    return CliRunner().invoke(program, arguments, input=stdin, prog_name="remediator")
 
 
 def look(command: str, *more: str, alert: str = "alert.json", stdin: str | None = None) -> Result:
@@ -196,35 +198,118 @@ class TestPlan:
         assert "would be Ignored (NoPolicy): no policy's matchers all hold for this alert's labels" in text
 
     @pytest.mark.parametrize(
-        ("mode", "outcome", "sentence"),
+        ("mode", "code", "outcome", "cap", "sentence"),
         [
-            pytest.param("Enforce", "Applied", "1 routing object would be changed.", id="enforce"),
+            pytest.param("Enforce", 2, "Applied", "", "1 routing object would be changed.", id="enforce"),
             pytest.param(
                 "Approve",
+                0,
                 "AwaitingApproval",
+                ", capped to Approve by --mode",
                 "1 routing object would wait for a person's approval, unchanged.",
                 id="ask",
             ),
-            pytest.param("Observe", "Observed", "1 routing object would be observed, unchanged.", id="observe"),
+            pytest.param(
+                "Observe",
+                0,
+                "Observed",
+                ", capped to Observe by --mode",
+                "1 routing object would be observed, unchanged.",
+                id="observe",
+            ),
         ],
     )
-    def test_the_ceiling_counts(self, mode: str, outcome: str, sentence: str) -> None:
+    def test_the_ceiling_counts(self, mode: str, code: int, outcome: str, cap: str, sentence: str) -> None:
+        """Exit code 2 is for what would be changed, and a plan that is only looked at changes nothing."""
         found = plan("-f", "shop", "--mode", mode)
 
-        assert 2 == found.exit_code
+        assert code == found.exit_code
+        assert f"  policy: canary-errors (policies.yaml, document 2), mode Enforce{cap}" in found.stdout.splitlines()
         assert f"would be {outcome} (" in found.stdout
         assert sentence == found.stdout.splitlines()[-1]
 
-    def test_namespaces_that_are_left_out_are_not_looked_at(self) -> None:
-        found = plan("-f", "shop", "--namespaces", "pay-*")
+    def test_the_policy_s_own_mode_counts_as_the_ceiling_does(self) -> None:
+        Path("policies.yaml").write_text(yaml.safe_dump(builders.policy("careful", mode="Observe")))
+        found = plan("-f", "shop")
 
-        assert (
-            1,
-            "error: the files given with -f hold no VirtualService; give those of the service in question\n",
-        ) == (
-            found.exit_code,
-            found.stderr,
+        assert 0 == found.exit_code
+        assert "  policy: careful (policies.yaml, document 1), mode Observe" in found.stdout.splitlines()
+
+    def test_the_variable_that_caps_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REMEDIATOR_MODE", "Observe")
+
+        assert ", mode Enforce, capped to Observe by REMEDIATOR_MODE" in look("explain", "-f", "shop").stdout
+
+    @pytest.mark.parametrize("command", ["plan", "explain"])
+    def test_guards_that_are_not_enforced_are_said(self, command: str) -> None:
+        policy = builders.policy(guards={"hold": "1h", "cooldown": "1h", "maxTargets": 1})
+        Path("policies.yaml").write_text(yaml.safe_dump(policy))
+        text = look(command, "-f", "shop").stdout
+        (alert,) = json.loads(look(command, "-f", "shop", "-o", "json").stdout)["alerts"]
+
+        assert "  not enforced by this version: spec.guards.cooldown, spec.guards.hold" in text.splitlines()
+        assert ["spec.guards.cooldown", "spec.guards.hold"] == alert["notEnforced"]
+
+    @pytest.mark.parametrize("command", ["plan", "explain"])
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            pytest.param({"state": "active", "silencedBy": [], "inhibitedBy": []}, None, id="active"),
+            pytest.param({"state": "suppressed", "silencedBy": ["8e2c"]}, "silenced by 8e2c", id="silenced"),
+            pytest.param(
+                {"state": "suppressed", "silencedBy": ["8e2c"], "inhibitedBy": ["f00", "ba4"]},
+                "silenced by 8e2c, inhibited by f00, ba4",
+                id="silenced and inhibited",
+            ),
+            pytest.param({"state": "suppressed"}, "suppressed", id="by nobody that is named"),
+        ],
+    )
+    def test_an_alert_that_would_not_be_delivered_is_called_so_and_planned(
+        self, status: dict[str, Any], expected: str | None, command: str
+    ) -> None:
+        payload = json.dumps([{"labels": builders.labels(), "status": status}])
+        text = look(command, "-f", "shop", alert="-", stdin=payload)
+        (alert,) = json.loads(look(command, "-f", "shop", "-o", "json", alert="-", stdin=payload).stdout)["alerts"]
+
+        assert expected == alert["muted"]
+        assert (f"  {expected}: Alertmanager would not deliver it" in text.stdout.splitlines()) is bool(expected)
+        assert ("would not deliver" in text.stdout) is bool(expected)
+        assert 2 == text.exit_code
+
+    def test_without_a_policy_it_says_who_knows_more(self) -> None:
+        text = plan("-f", "shop", alert="-", stdin=json.dumps({"labels": {"alertname": "Other"}})).stdout
+
+        assert "    `explain` with the same flags says which matchers do not hold" in text.splitlines()
+
+    def test_standard_input_is_utf_8_whatever_the_terminal_speaks(self) -> None:
+        payload = json.dumps({"labels": builders.labels(team="Zürich")}, ensure_ascii=False)
+        done = process(
+            "remediator",
+            *("plan", "--alert", "-", "-f", "shop", "--policies", "policies.yaml", "-o", "json"),
+            stdin=payload.encode(),
+            PYTHONIOENCODING="latin-1",
         )
+        assert "Zürich" == json.loads(done.stdout)["alerts"][0]["labels"]["team"]
+
+    def test_namespaces_that_are_left_out_are_not_looked_at(self) -> None:
+        found = plan("-f", "shop", "--namespaces", "pay-*,bank")
+
+        expected = (
+            "error: none of the VirtualServices given with -f is in pay-*, bank (--namespaces); they are in shop\n"
+        )
+        assert (1, expected) == (found.exit_code, found.stderr)
+
+    def test_a_rule_counts_wherever_it_is(self) -> None:
+        """It may say which version a subset is, though only the VirtualServices of `shop` may be touched."""
+        rule = builders.destination_rule(v1="v1", v2="v2")
+        rule["metadata"]["namespace"] = "istio-system"
+        rule["spec"]["host"] = "reviews.shop.svc.cluster.local"
+        rule["spec"]["subsets"] = [{"name": name, "labels": {"version": "v1"}} for name in ("v1", "v2")]
+        both = yaml.safe_dump_all([REVIEWS, rule])
+
+        expected = plan_json("-f", "-", stdin=both)["alerts"]
+        assert expected == plan_json("-f", "-", "--namespaces", "shop", stdin=both)["alerts"]
+        assert expected != plan_json("-f", "-", "--namespaces", "shop", stdin=yaml.safe_dump(REVIEWS))["alerts"]
 
     def test_a_configuration_file_is_obeyed(self) -> None:
         Path("r.yaml").write_text("mode: Observe\n")
@@ -318,6 +403,25 @@ class TestLive:
         # The two objects have other uids and resourceVersions, which are the first two operations.
         assert expected["patch"][2:] == found["patch"][2:]
         assert live["targets"] == plan_json("--kubeconfig", str(api_server.kubeconfig()))["targets"]
+        assert "--- VirtualService shop/reviews (live)\n" in found["diff"]
+
+
+def test_an_api_server_that_is_away_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(situation, "SYNC_DEADLINE_S", 0.5)
+    cluster = {"server": f"http://127.0.0.1:{free_port()}"}
+    kubeconfig = {
+        "current-context": "away",
+        "clusters": [{"name": "away", "cluster": cluster}],
+        "contexts": [{"name": "away", "context": {"cluster": "away", "user": "me"}}],
+        "users": [{"name": "me", "user": {}}],
+    }
+    Path("config").write_text(yaml.safe_dump(kubeconfig))
+    found = plan("--kubeconfig", "config")
+
+    (line,) = found.stderr.splitlines()
+    assert (1, "") == (found.exit_code, found.stdout)
+    assert line.startswith("error: the routing objects cannot be read: ")
+    assert line.endswith("; check --kubeconfig and --context, or give files with -f")
 
 
 # -- errors and exit codes
@@ -350,6 +454,42 @@ class TestErrors:
                 "labels: {}\n---\nlabels: {}\n",
                 "error: --alert -: expected one document, found 2; write several alerts as a list",
                 id="two documents",
+            ),
+            pytest.param(
+                ("plan", "--alert", "-", "-f", "shop"),
+                "[]",
+                "error: --alert -: holds no alert; `amtool alert query -o json` writes those that fire\n",
+                id="no alert in a list",
+            ),
+            pytest.param(
+                ("explain", "--alert", "-", "-f", "shop"),
+                json.dumps(builders.notification([])),
+                "error: --alert -: holds no alert; ",
+                id="no alert in a notification",
+            ),
+            pytest.param(
+                ("plan", "--alert", "-", "-f", "shop"),
+                "labels: {alertname: CanaryHardDown, destination_version: 2}\n",
+                'error: --alert -: labels["destination_version"]: expected a string, found a number; quote it\n',
+                id="a version without quotes",
+            ),
+            pytest.param(
+                ("plan", "--alert", "-", "-f", "shop"),
+                "- labels: {alertname: CanaryHardDown}\n  annotations: {1: x}\n",
+                'error: --alert -: [0].annotations["1"]: expected a string, found a number; quote it\n',
+                id="a name without quotes",
+            ),
+            pytest.param(
+                ("plan", "--alert", "alert.json", "-f", "linked"),
+                "",
+                "error: -f linked/dead.yaml: leads nowhere; mend the link, or name the files one by one\n",
+                id="a link to nothing",
+            ),
+            pytest.param(
+                ("plan", "--alert", "alert.json", "-f", "rule.yaml", "--namespaces", "shop"),
+                "",
+                "error: the files given with -f hold no VirtualService; give those of the service in question\n",
+                id="no VirtualService at all",
             ),
             pytest.param(
                 ("plan", "--alert", "alert.json", "-f", "nowhere"),
@@ -411,13 +551,32 @@ class TestErrors:
             pytest.param(
                 ("serve", "--allow-anonymous", "--policies", "policies.yaml", "--kubeconfig", "none"),
                 "",
-                "error: no credentials for a cluster: kubeconfig none cannot be used",
+                "error: no credentials for a cluster: kubeconfig none: no such file. Name another",
                 id="no kubeconfig",
             ),
             pytest.param(("demo", "--folder", "shop"), "", "error: --folder shop: must be a new or an", id="in use"),
-            pytest.param(("plan", "-f", "shop"), "", "Usage: ", id="a flag is missing"),
-            pytest.param(("plan", "--bogus"), "", "Usage: ", id="a flag that is none"),
-            pytest.param(("bogus",), "", "Usage: ", id="a command that is none"),
+            pytest.param(
+                ("serve", "--config", "none"),
+                "",
+                "error: --config none: cannot be read: No such file or directory\n",
+                id="no configuration file",
+            ),
+            pytest.param(
+                ("plan", "-f", "shop"),
+                "",
+                "error: missing option '--alert'\n"
+                "Usage: remediator plan [OPTIONS]\nTry 'remediator plan --help' for help.\n",
+                id="a flag is missing",
+            ),
+            pytest.param(("plan", "--bogus"), "", "error: no such option", id="a flag that is none"),
+            pytest.param(
+                ("bogus",),
+                "",
+                "error: no such command 'bogus'\n"
+                "Usage: remediator [OPTIONS] COMMAND [ARGS]...\nTry 'remediator --help' for help.\n",
+                id="a command that is none",
+            ),
+            pytest.param((), "", "Usage: remediator [OPTIONS] COMMAND", id="no command: the help"),
         ],
     )
     def test_an_error_ends_with_code_1_and_no_traceback(
@@ -426,6 +585,9 @@ class TestErrors:
         Path("copy.yaml").write_bytes(Path("shop/shop.yaml").read_bytes())
         Path("torn").mkdir()
         Path("torn/torn.yaml").write_text("kind: [")
+        Path("linked").mkdir()
+        Path("linked/dead.yaml").symlink_to("nowhere.yaml")
+        Path("rule.yaml").write_text(yaml.safe_dump(RULE))
         found = run(*arguments, stdin=stdin)
 
         assert (1, "") == (found.exit_code, found.stdout)
@@ -449,24 +611,82 @@ def test_exit_codes_of_the_real_process(name: str, arguments: tuple[str, ...], c
     done = process(name, *arguments, *given)
 
     assert code == done.returncode, done.stderr
-    assert "Traceback" not in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_the_kubectl_plugin_calls_itself_as_it_is_called() -> None:
     done = process("kubectl-remediate", "plan", "--help")
 
-    assert done.stdout.startswith("Usage: kubectl remediate plan ")
+    assert done.stdout.startswith(b"Usage: kubectl remediate plan ")
 
 
-def process(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+# -- standard output
+
+SHOP = ("--alert", "alert.json", "--policies", "policies.yaml", "-f", "shop")
+
+
+class TestStandardOutput:
+    @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+    @pytest.mark.parametrize("command", ["plan", "explain"])
+    def test_what_the_encoding_cannot_say_is_escaped(self, command: str, encoding: str) -> None:
+        done = process("remediator", command, *SHOP, PYTHONIOENCODING=encoding)
+
+        assert (2, b"") == (done.returncode, done.stderr)
+        assert rb"    http[1] (all): reviews.shop subset v2 weight 10 \u2192 0" in done.stdout.splitlines()
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not on this machine; it stands for a disk")
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            pytest.param(("plan", *SHOP), id="text"),
+            pytest.param(("plan", *SHOP, "-o", "json"), id="JSON"),
+            pytest.param(("schema",), id="the schema"),
+            pytest.param(("--help",), id="the help"),
+        ],
+    )
+    def test_a_full_disk_is_an_error(self, arguments: tuple[str, ...]) -> None:
+        with Path("/dev/full").open("wb") as full:
+            done = process("remediator", *arguments, stdout=full)
+
+        assert (1, b"error: standard output cannot be written: No space left on device\n") == (
+            done.returncode,
+            done.stderr,
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            pytest.param(("plan", *SHOP), 2, id="text"),
+            pytest.param(("plan", *SHOP, "-o", "yaml"), 2, id="YAML"),
+            pytest.param(("plan", *SHOP, "--mode", "Observe"), 0, id="nothing would be changed"),
+            pytest.param(("schema",), 0, id="the schema"),
+        ],
+    )
+    def test_a_reader_that_has_left_is_no_error(self, arguments: tuple[str, ...], code: int) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as pipe:
+            done = process("remediator", *arguments, stdout=pipe)
+
+        assert (code, b"") == (done.returncode, done.stderr)
+
+
+def process(
+    name: str,
+    *arguments: str,
+    stdin: bytes = b"",
+    stdout: BinaryIO | int = subprocess.PIPE,
+    **environ: str,
+) -> subprocess.CompletedProcess[bytes]:
     code = f"import sys; sys.argv[0] = '/bin/{name}'; from remediator.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
+        input=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         timeout=60,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environ,
     )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from remediator.cluster.kubernetes import KubernetesCluster, credentials
+from remediator.cluster.credentials import credentials
+from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.rest import Rest
 from remediator.errors import Forbidden, NotSynced, Rejected, Unauthenticated, Unavailable
 from remediator.traffic.patch import Edit
-from tests.contract import REF, REVIEWS, ClusterContract, canary, names, seen, withdrawal
+from tests.builders import destination_rule
+from tests.contract import REF, REVIEWS, ClusterContract, canary, manifest, names, rule_names, seen, withdrawal
 from tests.definitions import ISTIO_WITHOUT_V1
 from tests.processes import Missing, wait_until
-from tests.real_world import QUICK, READ_ONLY, RealWorld, Start, cleared, path_of, rest_of
+from tests.real_world import QUICK, RealWorld, Start, cleared, may_read, path_of, rest_of
 from tests.servers import ApiServer, running_api_server
 
 pytestmark = pytest.mark.servers
@@ -94,7 +97,7 @@ def test_without_a_permission_it_says_which(start: Start, api_server: ApiServer)
     wait_until(lambda: "no permission" in world.cluster.health().detail, "reason said", timeout=10)
     with pytest.raises(NotSynced, match=r"no permission to list virtualservices\.networking\.istio\.io: .*guest"):
         world.cluster.routing_to(REVIEWS)
-    api_server.allow("guest", READ_ONLY)
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule"))
     world.eventually(lambda: world.cluster.health().synced)
     world.create(canary())
     world.eventually(lambda: names(world) == {"reviews"})
@@ -131,9 +134,9 @@ def test_without_istio_it_says_so(api_server: ApiServer) -> None:
 
 
 def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_server: ApiServer) -> None:
-    api_server.allow("guest")
+    api_server.allow("guest", may_read("DestinationRule"))
     api_server.namespace("shop")
-    api_server.allow("guest", READ_ONLY, namespace="shop")
+    api_server.allow("guest", may_read("VirtualService"), namespace="shop")
     world = start("guest", namespaces=("shop",))
     world.eventually(lambda: world.cluster.health().synced)
     elsewhere = canary()
@@ -143,6 +146,31 @@ def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_serv
     world.eventually(lambda: len(world.cluster.routing()) == 1)
     world.delete(REF)
     world.eventually(lambda: not world.cluster.routing())
+
+
+def test_with_names_too_it_needs_to_read_the_rules_of_all_namespaces(start: Start, api_server: ApiServer) -> None:
+    """A rule that may not be read would pass for one that is not there."""
+    api_server.allow("guest")
+    api_server.namespace("shop")
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule"), namespace="shop")
+    world = start("guest", namespaces=("shop",))
+    missing = r"destinationrules\.networking\.istio\.io in all namespaces not listed yet: no permission to list"
+    wait_until(lambda: re.search(missing, world.cluster.health().detail), "permission named", timeout=10)
+    with pytest.raises(NotSynced, match=missing):
+        world.cluster.routing_to(REVIEWS)
+
+
+@pytest.mark.parametrize("namespaces", [pytest.param(("shop",), id="a name"), pytest.param(("sho?",), id="a glob")])
+def test_a_rule_of_a_namespace_that_is_not_named_counts(start: Start, namespaces: tuple[str, ...]) -> None:
+    """Here v2 is the name of the good version's subset; by its name alone it would be the accused one."""
+    world = start(namespaces=namespaces)
+    world.create(manifest(destination_rule(REVIEWS, namespace="istio-system", name="mesh", v2="v1", green="v2")))
+    world.create(manifest(destination_rule(REVIEWS, namespace="web", name="clients", v2="v3")))
+    seen(world, canary())
+    world.eventually(lambda: "mesh" in rule_names(world))
+    for found in (*world.cluster.routing_to(REVIEWS), world.cluster.read(REF)):
+        assert frozenset({"v1"}) == found.rules.versions(REVIEWS, "v2", "shop")
+        assert frozenset({"v2"}) == found.rules.versions(REVIEWS, "green", "shop")
 
 
 def test_a_glob_sees_what_it_matches(start: Start) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -140,24 +139,33 @@ def test_sees_a_second_edit_within_one_tick_of_the_clock(tmp_path: Path, age: in
     assert expected == found.body["spec"]["http"][1]["route"][0]["weight"]
 
 
-def test_reads_an_unchanged_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class CountingFolder(Folder):
+    """Remembers what was read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.opened: list[str] = []
+
+    def read(self, path: Path) -> tuple[str, Stamp]:
+        self.opened.append(path.name)
+        return super().read(path)
+
+
+def test_reads_an_unchanged_file_once(tmp_path: Path) -> None:
     (tmp_path / "reviews.yaml").write_text(dump(canary()))
     much_later = (tmp_path / "reviews.yaml").stat().st_ctime + 60
-    cluster = LocalCluster(tmp_path, clock=lambda: much_later)
-    cluster.routing()
-    opened: list[str] = []
-    real_open = Path.open
+    folder, inventory = CountingFolder(tmp_path), Inventory()
+    catalogue = Catalogue(folder, inventory, lambda: much_later)
 
-    def counting_open(path: Path, *arguments: Any, **options: Any) -> Any:
-        opened.append(path.name)
-        return real_open(path, *arguments, **options)
+    for _ in range(3):
+        catalogue.refresh()
 
-    monkeypatch.setattr(Path, "open", counting_open)
-    found = cluster.routing_to(REVIEWS)
+    assert ["reviews.yaml"] == folder.opened
+    assert 1 == len(inventory.routing_to(REVIEWS))
 
-    assert len(found) == 1
-    assert not opened
-    assert much_later == cluster.health().last_event
+
+def test_says_when_the_folder_was_last_looked_at(tmp_path: Path) -> None:
+    assert 812.0 == LocalCluster(tmp_path, clock=lambda: 812.0).health().last_event
 
 
 # Many writers

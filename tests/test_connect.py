@@ -26,11 +26,21 @@ def test_connects_with_a_kubeconfig(api_server: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param(None, "No configuration found", id="no such file"),
-        pytest.param("", "empty", id="empty"),
-        pytest.param("- a\n- b\n", "cannot be used", id="a list"),
-        pytest.param("a: [", "cannot be used", id="no YAML"),
-        pytest.param("apiVersion: v1\nclusters: []\ncontexts: []\nusers: []\n", "cannot be used", id="no context"),
+        pytest.param(None, "no such file", id="no such file"),
+        pytest.param("", "{path} file is empty", id="empty"),
+        pytest.param("- a\n- b\n", "it is YAML, but no kubeconfig", id="a list"),
+        pytest.param("text", "it is YAML, but no kubeconfig", id="text"),
+        pytest.param(
+            "a: [",
+            "while parsing a flow node expected the node content, but found '<stream end>' "
+            'in "{path}", line 1, column 5',
+            id="no YAML",
+        ),
+        pytest.param(
+            "apiVersion: v1\nclusters: []\ncontexts: []\nusers: []\n",
+            "Expected key current-context in {path}",
+            id="no context",
+        ),
     ],
 )
 def test_broken_credentials_say_which_file_and_what_to_do(tmp_path: Path, text: str | None, words: str) -> None:
@@ -39,9 +49,15 @@ def test_broken_credentials_say_which_file_and_what_to_do(tmp_path: Path, text: 
         path.write_text(text)
     with pytest.raises(SettingsError) as caught:
         connect(str(path))
-    assert f"kubeconfig {path}" in str(caught.value)
-    assert words in str(caught.value)
-    assert "--kubeconfig" in str(caught.value)
+    assert (
+        f"no credentials for a cluster: kubeconfig {path}: {words.format(path=path)}."
+        " Name another with --kubeconfig and --context, or run in a pod with a service account"
+    ) == str(caught.value)
+
+
+def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r": cannot be read: Is a directory\. Name"):
+        connect(str(tmp_path))
 
 
 @pytest.mark.servers

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +20,7 @@ import yaml
 
 from remediator.alerts import decode, parse_notification
 from remediator.cli.demo_run import Stage
+from remediator.cli.demo_service import Service
 from tests.processes import free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -136,11 +138,44 @@ class TestOnce:
         outcomes = [json.loads(line).get("outcome") for line in (folder / "serve.log").read_text().splitlines()]
         assert ["Applied", "Unchanged"] == [outcome for outcome in outcomes if outcome]
 
-    def test_a_port_that_is_taken_is_said_with_the_end_of_the_log(self, tmp_path: Path) -> None:
-        done = once(tmp_path, "--listen", "nowhere:80")
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            pytest.param(
+                ("--listen", "1:2:3"),
+                "error: --listen: '1:2:3' is not HOST:PORT, such as 0.0.0.0:8080 or [::]:8080, with a port up to 65535",
+                id="no address",
+            ),
+            pytest.param(
+                ("--listen", "192.0.2.1:0"),
+                "error: cannot listen at 192.0.2.1:0: Cannot assign requested address; "
+                "name another HOST:PORT with --listen",
+                id="another machine's address",
+            ),
+            pytest.param(
+                ("--folder", "/dev/null/shop"),
+                "error: --folder /dev/null/shop: cannot be created: Not a directory; name another",
+                id="no place for a folder",
+            ),
+        ],
+    )
+    def test_what_it_cannot_use_is_one_error_and_nothing_stays(
+        self, tmp_path: Path, arguments: tuple[str, ...], expected: str
+    ) -> None:
+        done = once(tmp_path, *arguments)
+
+        assert (1, f"{expected}\n", "") == (done.returncode, done.stderr, done.stdout)
+        assert [] == list(tmp_path.iterdir())
+
+    def test_a_port_that_is_taken_is_one_error(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = once(tmp_path, "--listen", address, "--folder", str(tmp_path / "shop"))
 
         assert 1 == done.returncode
-        assert done.stderr.startswith("error: the service did not become ready\nerror: the end of the service's log:\n")
+        assert (
+            f"error: cannot listen at {address}: Address already in use; name another HOST:PORT with --listen\n"
+        ) == done.stderr
         assert [] == list(tmp_path.iterdir())
 
 
@@ -182,6 +217,14 @@ class TestStaying:
 
 def shell(line: str) -> str:
     return subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+def test_an_error_in_the_log_is_not_called_so_twice(tmp_path: Path) -> None:
+    log = tmp_path / "serve.log"
+    log.write_text("error: no credentials for a cluster\n")
+    service = Service("127.0.0.1:1", tmp_path, tmp_path, log)
+
+    assert "the end of the service's log:\nno credentials for a cluster" == service.log_tail()
 
 
 def test_the_notification_is_as_alertmanager_posts_it(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,7 @@ FAULTS = (
     pytest.param(
         "apiVersion: v1\nkind: List\nitems: [1]\n", r"item 1 of the list: not a Kubernetes object", id="a torn list"
     ),
+    pytest.param("a: 1\nb:\n  " + "[" * 101, r"bad\.yaml:3: nests deeper than 100", id="lists nested too deeply"),
     pytest.param("a: \x00\n", r"bad\.yaml:1: not YAML", id="bytes of zero, as a crash leaves them"),
 )
 
@@ -120,7 +124,7 @@ def test_keeps_the_objects_of_a_file_while_it_is_torn(tmp_path: Path) -> None:
 def test_says_that_there_is_no_such_folder(tmp_path: Path) -> None:
     cluster = LocalCluster(tmp_path / "nowhere")
 
-    with pytest.raises(Unavailable, match=r"nowhere: No such file or directory\. Create it, or correct --manifests"):
+    with pytest.raises(Unavailable, match=r"nowhere: No such file or directory\. Create it, or correct the path"):
         cluster.routing_to(REVIEWS)
     assert "nowhere" in cluster.health().detail
     assert cluster.health().last_event is None
@@ -136,7 +140,64 @@ def test_says_that_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_does_not_take_a_dangling_link_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "reviews.yaml").symlink_to(tmp_path / "gone")
 
-    with pytest.raises(Unavailable, match=r"reviews\.yaml"):
+    with pytest.raises(Unavailable, match=r"reviews\.yaml: a link to nothing\. Correct the link, or remove it"):
+        LocalCluster(tmp_path).routing()
+
+
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(path))  # an address holds about a hundred bytes
+
+
+def link_to_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def link_to_folder(path: Path) -> None:
+    path.symlink_to(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        pytest.param(os.mkfifo, "a named pipe", id="a named pipe, which would be waited for"),
+        pytest.param(socket_at, "a socket", id="a socket"),
+        pytest.param(link_to_device, "a device", id="a device, which would be read for ever"),
+        pytest.param(link_to_folder, "a folder", id="a link to a folder"),
+    ],
+)
+def test_opens_regular_files_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text(dump(canary()))
+    cluster = LocalCluster(tmp_path)
+    assert cluster.health().synced
+
+    make(tmp_path / "bad.yaml")
+
+    assert re.search(rf"bad\.yaml: {kind}, not a regular file\. Remove it", cluster.health().detail)
+    with pytest.raises(Unavailable, match=kind):
+        cluster.read(REF)
+    (tmp_path / "bad.yaml").unlink()
+    assert cluster.health().synced
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 100_000, id="lists that do not end"),
+        pytest.param("[" * 100_000 + "]" * 100_000, id="lists"),
+        pytest.param("{a: " * 100_000, id="mappings"),
+        pytest.param("- " * 100_000, id="lists of one line"),
+        pytest.param("".join(" " * depth + "a:\n" for depth in range(2_000)), id="mappings by indentation"),
+    ],
+)
+def test_deep_nesting_is_refused_and_ends_no_process(tmp_path: Path, text: str) -> None:
+    """PyYAML with libyaml composes nodes on C's stack, and overflows it."""
+    (tmp_path / "bad.yaml").write_text(text)
+
+    with pytest.raises(Unavailable, match=r"bad\.yaml:\d+: nests deeper than 100 mappings and lists\. Mend the file"):
         LocalCluster(tmp_path).routing()
 
 

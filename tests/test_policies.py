@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediator.errors import Fault
+from remediator.policies.globs import parse_glob
 from remediator.policies.intervals import Span, TimeInterval, TimeRange
 from remediator.policies.match import Considered, explain, find
 from remediator.policies.matchers import parse_matcher
+from remediator.policies.mistake import Mistake
 from remediator.policies.model import (
     Action,
     Guards,
@@ -85,6 +87,52 @@ class TestModel:
     )
     def test_globs_over_namespaces(self, expected: bool, globs: tuple[str, ...], namespace: str) -> None:
         assert expected is TargetSpec(namespaces=globs).allows(namespace)
+
+    @pytest.mark.parametrize(
+        ("namespace", "glob"),
+        [
+            pytest.param("shop", "shop", id="a name"),
+            pytest.param("a", "*", id="everything"),
+            pytest.param("a" * 63, "*" + "?" * 63, id="as long as a name may be"),
+            pytest.param("shop-eu", "*-*", id="a dash between stars"),
+            pytest.param("b1", "[a-c][!a-z]", id="a range, and all but one"),
+            pytest.param("a", "[-a]", id="a dash, or a letter"),
+        ],
+    )
+    def test_globs_that_can_match(self, namespace: str, glob: str) -> None:
+        assert TargetSpec(namespaces=(parse_glob(glob),)).allows(namespace)
+
+    @pytest.mark.parametrize(
+        ("expected", "glob"),
+        [
+            pytest.param("close each bracket", "[", id="an open bracket"),
+            pytest.param("close each bracket", "shop]", id="a bracket that closes nothing"),
+            pytest.param("nothing fits these brackets", "shop-[z-a]", id="a range backwards"),
+            pytest.param("nothing fits these brackets", "[!a-z0-9-]", id="all but everything"),
+            pytest.param("lower case", "Shop", id="an upper case letter"),
+            pytest.param("an item of its own", "shop pay", id="a space"),
+            pytest.param("an item of its own", "shop\n", id="a line feed at the end"),
+            pytest.param("no - at its ends", "shop-", id="a dash at the end"),
+            pytest.param("no - at its ends", "[!a-z0-9]*", id="only a dash fits at the start"),
+            pytest.param("at most 63 characters", "a" * 64, id="longer than a name may be"),
+            pytest.param("is made of", "[]", id="nothing in the brackets"),
+            pytest.param("is made of", "", id="nothing"),
+            pytest.param("is made of", "shop.eu", id="a dot"),
+            pytest.param("is made of", "[^a]", id="a caret, which fnmatch does not negate by"),
+        ],
+    )
+    def test_globs_that_no_namespace_matches(self, expected: str, glob: str) -> None:
+        with pytest.raises(Mistake, match=expected) as mistake:
+            parse_glob(glob)
+        assert mistake.value.message.startswith("no namespace can match the glob ")
+
+    @given(st.text("a-z[]!*?9", max_size=6))
+    def test_a_glob_is_refused_only_if_it_matches_none(self, glob: str) -> None:
+        names = ("a", "z", "9", "az", "z9", "a-z", "9-9", "a-za", "zz9z9", "a9-9a", "z-z-z-z", "a--z")
+        try:
+            parse_glob(glob)
+        except Mistake:
+            assert [] == [name for name in names if glob and TargetSpec(namespaces=(glob,)).allows(name)]
 
     def test_values_are_frozen(self) -> None:
         with pytest.raises(FrozenInstanceError):
@@ -178,6 +226,45 @@ class TestDocument:
         assert 2 == len(faults)
         assert all(str(fault).isprintable() for fault in faults)
 
+    def test_half_a_character_can_be_printed(self) -> None:
+        """YAML can say half of a surrogate pair, and UTF-8 cannot."""
+        text = json.dumps(document(matchers=['a =~ "\ud800"', "\ud800 is"], target={"namespaces": ["\udfff"]}))
+        (faults,) = parsed(text)
+        assert isinstance(faults, tuple)
+        assert 3 == len(faults)
+        assert all(str(fault).encode() for fault in faults)
+
+    @pytest.mark.parametrize(
+        ("key", "text"),
+        [
+            pytest.param("", "{{ .Values.policy }}", id="the document"),
+            pytest.param("a", "a: {{ .Values.x }}", id="a value"),
+            pytest.param("a", 'a: "x-{{ .Values.x }}"', id="a part of a quoted value"),
+            pytest.param("a[1]", "a: [x, {{ .Values.x }}]", id="an item"),
+            pytest.param("a", 'a:\n  {{ include "x" . }}: 1', id="a key"),
+            pytest.param("", "a: {{ .Values.x }}-y", id="what YAML cannot read"),
+            pytest.param("", "{{- if .Values.x }}\na: 1\n{{- end }}", id="lines around"),
+        ],
+    )
+    def test_a_helm_template_wants_to_be_rendered(self, key: str, text: str) -> None:
+        (found,) = read_documents(text, "a.yaml")
+        (fault,) = found.faults
+        assert (key, "this looks like a Helm template; render it first") == (fault.key, fault.hint)
+        assert "{{ … }} is not a value" in fault.message
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param("# {{ .Values.x }}\na: [", id="a template in a comment, and another mistake"),
+            pytest.param("a: {b: {c: d}, e: }}", id="braces that close twice"),
+            pytest.param("? {a: b}\n: c", id="a mapping as a key"),
+        ],
+    )
+    def test_what_only_resembles_a_template_is_not_called_one(self, text: str) -> None:
+        (found,) = read_documents(text, "a.yaml")
+        assert found.faults
+        assert not [fault for fault in found.faults if "Helm" in fault.hint]
+
     def test_an_empty_document_is_none(self) -> None:
         documents = list(read_documents("---\n# nothing\n---\na: 1\n---\n", "a.yaml"))
         assert [Document(2, {"a": 1}, ())] == documents
@@ -253,6 +340,8 @@ class TestSchema:
             pytest.param({"guards": {"stableReady": "120%"}}, id="too many percent"),
             pytest.param({"guards": {"maxTargets": 0}}, id="no target"),
             pytest.param({"target": {"stable": 1.1}}, id="a number as version"),
+            pytest.param({"target": {"namespaces": ["["]}}, id="an open bracket"),
+            pytest.param({"target": {"namespaces": ["Shop"]}}, id="a namespace in upper case"),
         ],
     )
     def test_refuses_what_the_loader_refuses(self, validator: Any, spec: dict[str, Any]) -> None:

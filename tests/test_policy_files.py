@@ -86,6 +86,21 @@ class TestLoad:
         assert f"{tmp_path / 'c.yaml'}, document 1: not UTF-8 in line 2 (save the file as UTF-8)" == told[2]
         assert told[3].startswith(f"{missing}, document 1: cannot be read: No such file or directory")
 
+    def test_every_kind_of_fault_says_where_and_what_to_do(self, tmp_path: Path) -> None:
+        """A wrong regular expression, key, duration and glob, in two files, one of them in its second document."""
+        lines = "  guards: {coolDown: 1m, hold: 1 hour}\n  target: {namespaces: ['[']}\n"
+        (tmp_path / "a.yaml").write_text(text("a", "b") + lines)
+        (tmp_path / "b.yaml").write_text(text("c").replace('alertname = "CanaryHardDown"', "'a =~ \"b(c\"'"))
+        with pytest.raises(PolicyError) as error:
+            load([tmp_path])
+        first, second = str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")
+        assert {
+            (first, 2, "spec.guards.coolDown", "did you mean cooldown?"),
+            (first, 2, "spec.guards.hold", "write it as 30s, 10m or 1h30m, largest unit first"),
+            (first, 2, "spec.target.namespaces[0]", "close each bracket: shop-[ab]"),
+            (second, 1, "spec.matchers[0]", r"to mean the bracket itself write \("),
+        } == {(fault.file, fault.document, fault.key, fault.hint) for fault in error.value.faults}
+
     def test_two_policies_of_one_name(self, tmp_path: Path) -> None:
         first, second = write(tmp_path / "a.yaml", "other", "same"), write(tmp_path / "b.yaml", "same")
         assert [
@@ -113,6 +128,29 @@ class TestLoad:
         path = write(tmp_path / "a.yaml", "a")
         path.chmod(0)
         assert f"{path}, document 1: cannot be read: Permission denied" in faults(path)[0]
+
+    def test_only_regular_files_are_opened(self, tmp_path: Path) -> None:
+        """A named pipe would be waited for, and /dev/zero read for ever."""
+        os.mkfifo(tmp_path / "a.yaml")
+        (tmp_path / "b.yaml").symlink_to("/dev/zero")
+        assert [
+            f"{tmp_path / name}, document 1: a pipe, a socket or a device (give a regular file)"
+            for name in ("a.yaml", "b.yaml")
+        ] == faults(tmp_path)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param("[" * 100_000, id="lists"),
+            pytest.param("{a: " * 100_000, id="mappings"),
+            pytest.param("- " * 100_000, id="lists of one line"),
+        ],
+    )
+    def test_deep_nesting_is_a_fault_and_ends_no_process(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "a.yaml").write_text(content)
+        assert [f"{tmp_path / 'a.yaml'}, document 1: nests deeper than 30 levels (a policy needs five)"] == faults(
+            tmp_path
+        )
 
     def test_a_folder_for_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "a.yaml").mkdir()

@@ -76,6 +76,7 @@ def test_connections_are_kept(serve: Serve) -> None:
     assert (3, 1) == (len(server.requests), server.connections)
 
 
+POLICY_DENIAL = "ValidatingAdmissionPolicy 'freeze' with binding 'shop' denied request: no changes on Friday"
 SCHEMA_CAUSES = [{"field": "spec.http[0].route", "message": "Required value"}]
 
 
@@ -94,6 +95,27 @@ SCHEMA_CAUSES = [{"field": "spec.http[0].route", "message": "Required value"}]
             errors.Rejected,
             "check.example.org",
             id="403 of a webhook: no permission would mend it",
+        ),
+        pytest.param(
+            failure(403, f'virtualservices.networking.istio.io "reviews" is forbidden: {POLICY_DENIAL}'),
+            errors.Rejected,
+            POLICY_DENIAL,
+            id="403 of an admission policy: no permission would mend it",
+        ),
+        pytest.param(
+            failure(401, POLICY_DENIAL), errors.Rejected, POLICY_DENIAL, id="401 of an admission policy: no token would"
+        ),
+        pytest.param(
+            reply(422, {"kind": "Status", "message": "no", "details": "none"}),
+            failures.Unapplied,
+            "no",
+            id="details that are a text",
+        ),
+        pytest.param(
+            reply(422, {"kind": "Status", "message": "no", "details": {"causes": [None, "b"]}}),
+            errors.Rejected,
+            "no",
+            id="causes that are no causes",
         ),
         pytest.param(failure(404, "gone", name="reviews"), errors.NotFound, "gone", id="404 for an object: it is gone"),
         pytest.param(
@@ -119,6 +141,7 @@ SCHEMA_CAUSES = [{"field": "spec.http[0].route", "message": "Required value"}]
         pytest.param(reply(503, b"<html>"), errors.Unavailable, "HTTP 503: <html>", id="503 without a Status: retry"),
         pytest.param(reply(302, b""), errors.Unavailable, "HTTP 302", id="a redirect is not followed"),
         pytest.param(reply(200, b'{"kind": '), errors.Unavailable, "no JSON", id="200 that cannot be decoded"),
+        pytest.param(reply(200, b"[" * 100_000), errors.Unavailable, "no JSON", id="200 nested deeper than anything"),
         pytest.param(reply(200, b"[]"), errors.Unavailable, "no JSON object", id="200 that is no object"),
         pytest.param(hang_up, errors.Unavailable, "no answer from http://127.0.0.1", id="no answer at all"),
         pytest.param(half({"kind": "VirtualService"}), errors.Unavailable, "no answer", id="half an answer"),
@@ -260,9 +283,15 @@ def test_paths() -> None:
     assert REVIEWS == resource.path("shop", "reviews")
 
 
-def test_a_message_names_each_cause_once(serve: Serve) -> None:
-    listed: list[Json] = [{"field": "spec", "message": "bad"}]
-    rest = rest_of(serve(failure(422, "spec: bad", causes=listed)))
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        pytest.param("spec: bad", {"field": "spec", "message": "bad"}, id="of the schema"),
+        pytest.param(f"is forbidden: {POLICY_DENIAL}", {"message": POLICY_DENIAL}, id="of a policy: it has no field"),
+    ],
+)
+def test_a_message_names_each_cause_once(serve: Serve, message: str, cause: Json) -> None:
+    rest = rest_of(serve(failure(422, message, causes=[cause])))
     with pytest.raises(errors.Rejected) as caught:
         rest.get(COLLECTION)
-    assert str(caught.value) == "spec: bad"
+    assert message == str(caught.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -13,7 +15,9 @@ import pytest
 import yaml
 
 from remediator import settings
+from remediator.cli.address import tried
 from remediator.cli.news import PolicyNews, not_enforced
+from remediator.errors import InputError
 from remediator.policies.load import PolicyStore, load
 from tests import builders
 from tests.processes import Process, free_port, wait_until
@@ -180,6 +184,35 @@ def test_serving_without_a_token_is_said_loudly(tmp_path: Path, caplog: pytest.L
         "ANONYMOUS: no token is asked for; whoever reaches 0.0.0.0:80 can have traffic taken away. "
     )
     assert record.message.endswith("instead of --allow-anonymous")
+
+
+def test_an_address_that_is_taken_is_one_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            (
+                *(sys.executable, "-m", "remediator", "serve", "--allow-anonymous"),
+                *("--manifests", str(tmp_path), "--listen", address),
+            ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=ROOT,
+        )
+    expected = f"error: cannot listen at {address}: Address already in use; name another HOST:PORT with --listen\n"
+    assert (1, expected) == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_any_free_port_is_found_by_0(host: str) -> None:
+    try:
+        found = tried(f"{host}:0")
+    except InputError as error:
+        pytest.skip(f"this machine has no {host}: {error}")
+    assert found.startswith(f"{host}:")
+    assert not found.endswith(":0")
+    assert found == tried(found)
 
 
 def test_a_folder_is_looked_at_and_not_a_cluster(tmp_path: Path) -> None:

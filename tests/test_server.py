@@ -152,7 +152,45 @@ def test_who_is_slow_is_cut_off_and_holds_up_nobody(pool: ThreadPoolExecutor, se
         assert 200 == answer.result(timeout=DEADLINE_S)[0]
         for connection in slow:
             with connection:
-                assert b"200" not in connection.recv(100)
+                assert not connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        pytest.param(b"Content-Length: 100\r\n\r\n{", "1 of 100 bytes", id="with a length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n4\r\n{", "its last chunk did not come", id="in a chunk"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n1\r\n{", "its last chunk did not come", id="behind a chunk"),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n", "its last chunk did not come", id="before the very end"
+        ),
+    ],
+)
+def test_a_body_that_stalls_is_to_be_delivered_again(sent: bytes, said: str) -> None:
+    """A stall of the network once became a 400, after which Alertmanager does not try again now."""
+    with running(arrival_s=0.2) as server, server.connect() as stalled:
+        stalled.sendall(b"POST /webhook HTTP/1.1\r\nHost: a\r\n" + sent)
+        answer = http.client.HTTPResponse(stalled)
+        answer.begin()
+        expected = {"error": f"the body is incomplete: {said}"}
+        assert (503, expected) == (answer.status, json.loads(answer.read()))
+        server.until(f"notification did not arrive: the body is incomplete: {said}")
+
+
+@pytest.mark.parametrize("chunked", [pytest.param(False, id="with a length"), pytest.param(True, id="in chunks")])
+def test_a_body_that_is_too_large_is_told_so(chunked: bool) -> None:
+    """In chunks it was once cut at the limit, and refused as something that is not JSON. It is read to its end: a
+    sender that still writes when the connection is closed hears of a reset, and would deliver again and again."""
+    piece = b" " * 64 * 1024
+    with running() as server, closing(server.client()) as client:
+        for _ in range(2):
+            headers = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(80 * len(piece))}
+            client.request("POST", "/webhook", iter([piece] * 80), headers, encode_chunked=chunked)
+            answer = client.getresponse()
+            expected = {"error": "the body is larger than 65536 bytes (--max-body)"}
+            assert (413, expected) == (answer.status, json.loads(answer.read()))
+        server.until("notification refused: the body is larger than 65536 bytes (--max-body)")
+        assert 80 * len(piece) == server.lines[-1]["bytes"]
 
 
 def test_a_long_request_is_not_taken_for_a_slow_one(pool: ThreadPoolExecutor) -> None:

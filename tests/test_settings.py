@@ -264,6 +264,17 @@ class TestFaults:
 
         assert [f"--config {path}: cannot be read: No such file or directory"] == faults({"config": str(path)})
 
+    @pytest.mark.parametrize("text", [None, "a: [", "- threads"], ids=["not there", "not YAML", "not a mapping"])
+    def test_what_a_file_that_cannot_be_read_may_say_is_not_called_missing(
+        self, tmp_path: Path, text: str | None
+    ) -> None:
+        flags: dict[str, object] = {"config": str(tmp_path / "none.yaml")}
+        if text is not None:
+            flags = config(tmp_path, text)
+        (found,) = faults(flags, serving=True)
+
+        assert found.startswith("--config ")
+
     def test_all_faults_of_all_sources_come_at_once(self, tmp_path: Path) -> None:
         flags = config(tmp_path, "mod: Observe\nlisten: nowhere\n") | {"mode": "off"}
         found = faults(flags, {"REMEDIATOR_THREADS": "many"}, serving=True)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kubernetes.client import Configuration
 
 from remediator.cluster.discovery import Discovery
+from remediator.cluster.inventory import Inventory
+from remediator.cluster.kubernetes import Index, KubernetesCluster
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Rest
 from remediator.cluster.watch import Scope, Watch
+from remediator.errors import ClusterError
 from tests.processes import wait_until
-from tests.scripted import Answer, Request, events, failure, hang_up, reply, scripted, silent
+from tests.scripted import Answer, Json, Request, events, failure, hang_up, reply, scripted, silent
+from tests.strategies import RULE, json_values, spoil, virtual_services
 from tests.watching import QUICK, Script, Shelf, event, expired, page, running, started, thing
+from tests.web_fakes import FakeCluster, House
 
 
 def test_lists_page_by_page_and_watches_from_there() -> None:
@@ -90,6 +99,10 @@ def test_an_expired_continue_starts_the_list_over() -> None:
         pytest.param(events(event("ADDED", thing("b", 8)), b'{"type": "AD', then=hang_up), id="cut within an event"),
         pytest.param(events(event("ADDED", thing("b", 8)), then=hang_up), id="cut between two events"),
         pytest.param(events(event("ADDED", thing("b", 8)), b"<html>\n"), id="a line that is no event"),
+        pytest.param(
+            events(event("ADDED", thing("b", 8)), b'{"type": "ERROR", "object": null}\n'),
+            id="an error that says nothing",
+        ),
         pytest.param(events(event("ADDED", thing("b", 8))), id="ended in order"),
     ],
 )
@@ -122,6 +135,14 @@ def test_a_half_open_connection_is_found_out_and_replaced() -> None:
         pytest.param(reply(404, b"404 page not found"), "does not serve virtualservices.networking.istio.io", id="404"),
         pytest.param(hang_up, "no answer from", id="no answer"),
         pytest.param(reply(200, {"items": []}), "without metadata", id="a list without metadata"),
+        pytest.param(
+            reply(200, {"items": {"a": 1}, "metadata": {"resourceVersion": "7"}}),
+            "no objects",
+            id="items that are no list",
+        ),
+        pytest.param(
+            reply(200, {"items": [None], "metadata": {"resourceVersion": "7"}}), "no objects", id="an item of null"
+        ),
     ],
 )
 def test_a_list_that_fails_is_tried_again_and_says_why(answer: Answer, words: str) -> None:
@@ -212,6 +233,63 @@ def test_a_bug_ends_the_watch_and_the_state_says_so(monkeypatch: pytest.MonkeyPa
         watch.stop()
         rest.close()
     assert 1 == len(seen)
+
+
+def test_a_bug_makes_the_health_say_that_only_a_restart_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the process would stay as it is, alive and never ready, until somebody looks."""
+    seen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+
+    def bug() -> float:
+        raise ZeroDivisionError
+
+    with scripted(Script([page(version=7)])) as server:
+        cluster = KubernetesCluster(Rest(Configuration(host=server.url)), pace=Pace(random=bug))
+        assert not cluster.health().broken
+        cluster.start()
+        wait_until(lambda: cluster.health().broken, "broken", timeout=5)
+        house = House(cluster=FakeCluster(condition=cluster.health()))
+        assert 503 == house.client().get("/healthz").status_code
+        cluster.stop()
+    assert seen
+
+
+def test_a_cluster_that_was_stopped_is_not_broken() -> None:
+    with scripted(Script([page(version=7)])) as server:
+        cluster = KubernetesCluster(Rest(Configuration(host=server.url)), pace=QUICK)
+        cluster.start()
+        cluster.stop()
+        assert not cluster.health().broken
+
+
+statuses = st.builds(
+    lambda code: {"code": code, "message": "no", "details": {"name": "a", "causes": [{"field": "b", "message": "c"}]}},
+    st.sampled_from([400, 401, 403, 404, 409, 410, 422, 429, 500]),
+)
+good_events = st.one_of(
+    st.builds(event, st.sampled_from(["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]), virtual_services() | st.just(RULE)),
+    st.builds(event, st.just("ERROR"), statuses),
+)
+
+
+@given(good_events, st.data())
+def test_an_event_is_taken_or_is_a_failure_of_the_cluster_whatever_it_is(good: Json, data: st.DataObject) -> None:
+    """Any other error would end the thread, and with it the service until it is restarted."""
+    whole = {"spec": json.loads(json.dumps(good))}
+    for _ in range(data.draw(st.integers(1, 3))):
+        spoil(whole, data)
+    rest = Rest(Configuration(host="http://localhost"))
+    watch = Watch(rest, Discovery(rest), Scope("VirtualService"), Index(Inventory()), QUICK)
+    with contextlib.suppress(ClusterError):
+        watch._take(json.dumps(whole["spec"]).encode())
+
+
+@given(st.binary(max_size=20) | json_values.map(lambda value: json.dumps(value).encode()) | st.just(b"[" * 100_000))
+def test_a_line_that_is_no_event_is_a_failure_of_the_cluster(line: bytes) -> None:
+    rest = Rest(Configuration(host="http://localhost"))
+    watch = Watch(rest, Discovery(rest), Scope("VirtualService"), Shelf(), QUICK)
+    with pytest.raises(ClusterError):
+        watch._take(line)
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,44 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 
 from remediator.alerts import Alert
+from remediator.cli.news import not_enforced
+from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Health
 from remediator.errors import NotSynced, Unavailable
 from remediator.logs import JsonLines
+from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline import Pipeline
+from remediator.policies.intervals import TimeInterval
+from remediator.policies.load import PolicyStore
+from remediator.policies.matchers import parse_matcher
+from remediator.policies.model import Guards, Mode
+from remediator.settings import packaged_policies
 from remediator.traffic.view import Protocol
+from remediator.web.api import EXPOSURE_PARAMETERS, NOT_ENFORCED
+from remediator.web.body import MOST_DISCARDED
+from remediator.web.openapi import openapi
 from remediator.web.paging import DEFAULT_LIMIT
 from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
+from tests.folders import dump
 from tests.web_fakes import HEALTHY, FakeCluster, FakePipeline, FakePolicies, House, a_policy, token_file, unavailable
 
+DOCS = Path(__file__).parents[1] / "docs" / "http.md"
+# As gunicorn says that a body is chunked; the test client would say how long it is.
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
 EXPECTED = 'an Alertmanager webhook notification, version "4", as JSON'
 ALERT = alert(labels(), fingerprint="f00d")
 BODY = notification([ALERT])
@@ -36,6 +56,31 @@ def house() -> House:
 @pytest.fixture
 def client(house: House) -> FlaskClient:
     return house.client()
+
+
+class Endless(io.BytesIO):
+    """A body that does not end."""
+
+    given = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert size > 0
+        self.given += size
+        return b" " * size
+
+
+class Broken(io.BytesIO):
+    """A body that breaks off after its first bytes, in one of gunicorn's ways."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(b"{")
+        self.fault = fault
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if first := super().read(size):
+            return first
+        raise self.fault
 
 
 class TestWebhook:
@@ -128,21 +173,73 @@ class TestWebhook:
         assert {"error": f"the body is larger than {house.max_body} bytes (--max-body)"} == answer.json
 
     def test_a_chunked_body_without_a_length_is_capped_too(self, client: FlaskClient, house: House) -> None:
-        endless = io.BytesIO(b" " * (house.max_body + 1))
-        answer = client.post("/webhook", input_stream=endless, environ_overrides={"wsgi.input_terminated": True})
+        """Cut at the limit it would be another notification, or none that can be understood."""
+        body = json.dumps(BODY).encode().ljust(house.max_body + 1)
+        answer = client.post("/webhook", input_stream=io.BytesIO(body), environ_overrides=CHUNKED)
         assert 413 == answer.status_code
+        assert {"error": f"the body is larger than {house.max_body} bytes (--max-body)"} == answer.json
         assert [] == house.pipeline.handled
 
-    def test_a_chunked_notification_is_read(self, client: FlaskClient, house: House) -> None:
-        stream = io.BytesIO(json.dumps(BODY).encode())
-        answer = client.post("/webhook", input_stream=stream, environ_overrides={"wsgi.input_terminated": True})
+    @pytest.mark.parametrize("environ", [pytest.param({}, id="with a length"), pytest.param(CHUNKED, id="in chunks")])
+    def test_a_body_of_just_the_limit_is_read(self, client: FlaskClient, house: House, environ: dict[str, Any]) -> None:
+        body = json.dumps(BODY).encode().ljust(house.max_body)
+        answer = client.post("/webhook", input_stream=io.BytesIO(body), environ_overrides=environ)
         assert 200 == answer.status_code
         assert 1 == len(house.pipeline.handled)
 
-    def test_a_length_that_promises_more_than_comes_is_400(self, client: FlaskClient, house: House) -> None:
+    @pytest.mark.parametrize("environ", [pytest.param({}, id="with a length"), pytest.param(CHUNKED, id="in chunks")])
+    def test_too_large_is_logged_with_size_and_sender(
+        self, client: FlaskClient, house: House, caplog: pytest.LogCaptureFixture, environ: dict[str, Any]
+    ) -> None:
+        """Alertmanager does not deliver it again now, so somebody has to hear of it."""
+        body = io.BytesIO(b" " * (house.max_body + 500_000))
+        client.post("/webhook", input_stream=body, environ_overrides=environ)
+        (record,) = caplog.records
+        line = json.loads(JsonLines().format(record))
+        assert ("warning", house.max_body + 500_000, "127.0.0.1") == (line["level"], line["bytes"], line["remote"])
+        assert f"notification refused: the body is larger than {house.max_body} bytes (--max-body)" == line["message"]
+
+    def test_what_is_too_large_is_not_read_for_ever(self, client: FlaskClient, house: House) -> None:
+        endless = Endless()
+        answer = client.post("/webhook", input_stream=endless, environ_overrides=CHUNKED)
+        assert 413 == answer.status_code
+        assert house.max_body + MOST_DISCARDED == endless.given
+
+    def test_a_chunked_notification_is_read(self, client: FlaskClient, house: House) -> None:
+        stream = io.BytesIO(json.dumps(BODY).encode())
+        answer = client.post("/webhook", input_stream=stream, environ_overrides=CHUNKED)
+        assert 200 == answer.status_code
+        assert 1 == len(house.pipeline.handled)
+
+    def test_a_length_that_promises_more_than_comes_is_503(
+        self, client: FlaskClient, house: House, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A network that stalls is no fault of the notification: Alertmanager is to deliver it again."""
         stream = io.BytesIO(json.dumps(BODY).encode()[:50])
-        answer = client.post("/webhook", input_stream=stream, headers={"Content-Length": "5000"})
-        assert 400 == answer.status_code
+        answer = client.post("/webhook", input_stream=stream, environ_overrides={"CONTENT_LENGTH": "5000"})
+        assert (503, {"error": "the body is incomplete: 50 of 5000 bytes"}) == (answer.status_code, answer.json)
+        assert ["notification did not arrive: the body is incomplete: 50 of 5000 bytes"] == caplog.messages
+        assert [] == house.pipeline.handled
+
+    @pytest.mark.parametrize(
+        ("fault", "code", "said"),
+        [
+            pytest.param(ConnectionResetError(), 503, "the body is incomplete: its last chunk", id="a reset"),
+            pytest.param(NoMoreData(), 503, "the body is incomplete: its last chunk", id="an end within a chunk"),
+            pytest.param(
+                ChunkMissingTerminator(b""), 503, "the body is incomplete: its last chunk", id="an end behind a chunk"
+            ),
+            pytest.param(ChunkMissingTerminator(b"xx"), 400, "the body is not chunked", id="a chunk without its end"),
+            pytest.param(InvalidChunkSize(b"z"), 400, "the body is not chunked", id="a size that is none"),
+        ],
+    )
+    def test_chunks_that_break_off_are_asked_for_again_and_wrong_ones_are_not(
+        self, client: FlaskClient, house: House, fault: Exception, code: int, said: str
+    ) -> None:
+        answer = client.post("/webhook", input_stream=Broken(fault), environ_overrides=CHUNKED)
+        assert code == answer.status_code
+        assert answer.json is not None
+        assert answer.json["error"].startswith(said)
         assert [] == house.pipeline.handled
 
     def test_a_million_labels_are_answered_in_time(self) -> None:
@@ -173,6 +270,20 @@ class TestWebhook:
         text = client.get("/metrics").text
         for code in (200, 400, 413):
             assert f'remediator_notifications_total{{code="{code}"}} 1.0' in text
+
+
+def test_the_answer_that_the_documentation_shows_is_the_real_one(tmp_path: Path) -> None:
+    """The packaged policies on a folder with a canary of 10 %."""
+    (tmp_path / "shop.yaml").write_text(
+        dump(virtual_service({"route": split(v1=90, v2=10)}), destination_rule(v1="v1", v2="v2"))
+    )
+    store = PolicyStore([packaged_policies()])
+    with ThreadPoolExecutor(1) as executor:
+        pipeline: Any = Pipeline(LocalCluster(tmp_path), store, Metrics(), executor)
+        answer = House(pipeline).client().post("/webhook", json=notification([alert(labels())]))
+    shown = re.search(r"^\$ curl .*\n((?:.*\n)*?)```$", DOCS.read_text(), flags=re.MULTILINE)
+    assert shown is not None
+    assert answer.text == shown[1].replace("\n", "") + "\n"
 
 
 class TestErrors:
@@ -301,11 +412,17 @@ class TestProbes:
         answer = House(cluster=lost).client().get("/healthz")
         assert (200, {"status": "ok"}) == (answer.status_code, answer.json)
 
+    def test_what_only_a_restart_mends_is_told_to_the_kubelet(self) -> None:
+        stuck = FakeCluster(condition=Health(False, "the thread of a watch has ended", {}, None, broken=True))
+        answer = House(cluster=stuck).client().get("/healthz")
+        assert (503, {"status": "broken"}) == (answer.status_code, answer.json)
+
     def test_ready(self, client: FlaskClient) -> None:
         answer = client.get("/readyz")
         expected = {
             "ready": True,
             "draining": False,
+            "ceiling": "Enforce",
             "index": {
                 "synced": True,
                 "detail": HEALTHY.detail,
@@ -315,6 +432,11 @@ class TestProbes:
             "policies": {"loaded": 1, "fault": None},
         }
         assert (200, expected) == (answer.status_code, answer.json)
+
+    def test_readiness_tells_the_ceiling(self) -> None:
+        answer = House(ceiling=Mode.OBSERVE).client().get("/readyz")
+        assert answer.json is not None
+        assert "Observe" == answer.json["ceiling"]
 
     def test_a_fault_in_the_files_leaves_it_ready_and_is_told(self) -> None:
         answer = House(policies=FakePolicies(fault="canary.yaml, document 1: broken")).client().get("/readyz")
@@ -374,12 +496,37 @@ class TestPolicies:
             "matchers": ['alertname="CanaryErrorRatioAboveStable"'],
             "actions": ["RevertToStable", "RemoveMirrors"],
             "mode": "Enforce",
+            "effectiveMode": "Enforce",
             "target": {"labels": names, "namespaces": ["shop-*"], "stable": None, "mirrors": "Suspect"},
             "guards": {"cooldown": "10m", "hold": "30m", "maxTargets": 3, "stableReady": "80%", "freeze": 0},
             "source": "canary.yaml, document 1",
+            "notEnforced": [
+                "spec.guards.cooldown",
+                "spec.guards.hold",
+                "spec.guards.stableReady",
+                "spec.guards.freeze",
+            ],
             "contentHash": "0f" * 32,
         }
         assert {"items": [expected], "next": None} == client.get("/api/v1/policies").json
+
+    def test_the_ceiling_caps_the_mode_that_is_in_force(self) -> None:
+        policies = FakePolicies((a_policy(), a_policy("careful", mode=Mode.OBSERVE)))
+        answer = House(policies=policies, ceiling=Mode.APPROVE).client().get("/api/v1/policies").json
+        assert answer is not None
+        modes = [(item["mode"], item["effectiveMode"]) for item in answer["items"]]
+        assert [("Enforce", "Approve"), ("Observe", "Observe")] == modes
+
+    def test_the_keys_that_are_not_enforced_are_those_that_the_log_warns_of(self) -> None:
+        """Said in two places: a policy that sets all guards has all that are not obeyed in its warning."""
+        guards = Guards(timedelta(0), timedelta(0), 1, 0.0, (TimeInterval(),))
+        assert NOT_ENFORCED == not_enforced(a_policy(guards=guards))
+
+    @pytest.mark.parametrize("query", ["limit=5", "foo=1", "namespace=shop"])
+    def test_it_has_no_parameters(self, client: FlaskClient, query: str) -> None:
+        answer = client.get(f"/api/v1/policies?{query}")
+        expected = {"error": f"{query.split('=', maxsplit=1)[0]}: unknown; there are no parameters here"}
+        assert (400, expected) == (answer.status_code, answer.json)
 
 
 def listed(*bodies: dict[str, Any], query: str = "", rules: tuple[dict[str, Any], ...] = ()) -> list[Any]:
@@ -505,6 +652,13 @@ class TestExposures:
             pytest.param("continue=x", "continue: expected the value of `next`", id="a token of nobody"),
             pytest.param("continue=%00%FF", "continue: expected the value of `next`", id="bytes as a token"),
             pytest.param("continue=W10", "continue: expected the value of `next`", id="another list as a token"),
+            pytest.param(
+                "namespaces=shop",
+                "namespaces: unknown; the parameters are namespace, limit, continue",
+                id="a mistyped parameter, which would answer with all namespaces",
+            ),
+            pytest.param("namespace=a&namespace=b", "namespace: stands 2 times; give it once", id="a parameter twice"),
+            pytest.param("x" * 300 + "=", "x" * 80 + "… (220 more characters): unknown", id="a name that is long"),
         ],
     )
     def test_a_wrong_query_is_400_and_says_what_is_right(self, client: FlaskClient, query: str, said: str) -> None:
@@ -512,6 +666,10 @@ class TestExposures:
         assert 400 == answer.status_code
         assert answer.json is not None
         assert answer.json["error"].startswith(said)
+
+    def test_the_parameters_are_those_that_are_described(self) -> None:
+        described = openapi()["paths"]["/api/v1/exposures"]["get"]["parameters"]
+        assert list(EXPOSURE_PARAMETERS) == [parameter["name"] for parameter in described]
 
     @pytest.mark.parametrize("fault", [NotSynced("virtualservices: not listed yet"), Unavailable("no connection")])
     def test_what_cannot_be_told_now_is_503(self, fault: NotSynced | Unavailable) -> None:
@@ -531,6 +689,28 @@ class TestPage:
         assert "text/html; charset=utf-8" == answer.content_type
         for text in ("Ready", "canary.yaml, document 1", "shop/reviews", "reviews.shop subset v2", "10 %"):
             assert text in answer.text
+
+    def test_it_shows_the_mode_in_force_and_what_caps_it(self) -> None:
+        """A person at 3 a.m. reads here whether anything will be changed."""
+        text = House(ceiling=Mode.OBSERVE).client().get("/").text
+        assert '<span class="bad">Observe</span>: no policy goes further' in text
+        assert 'Observe<br><span class="soft">Enforce, capped by <code class="flag">--mode</code>' in text
+
+    def test_without_a_ceiling_none_is_mentioned(self, client: FlaskClient) -> None:
+        assert "--mode" not in client.get("/").text
+
+    def test_it_says_which_guards_are_not_enforced(self, client: FlaskClient) -> None:
+        assert f"not enforced by this version: {', '.join(NOT_ENFORCED)}." in client.get("/").text
+
+    def test_a_path_is_shown_by_its_file_name_and_kept_as_the_title(self) -> None:
+        source = "/opt/venv/policies/canary.yaml, document 1"
+        text = House(policies=FakePolicies((a_policy(source=source),))).client().get("/").text
+        assert f'<span title="{source}">canary.yaml, document 1</span>' in text
+
+    def test_matchers_may_break_between_alternatives(self) -> None:
+        matcher = parse_matcher('alertname =~ "Canary<b>|Mirror"')
+        text = House(policies=FakePolicies((a_policy(matchers=(matcher,)),))).client().get("/").text
+        assert "<code>alertname=~&#34;Canary&lt;b&gt;|<wbr>Mirror&#34;</code>" in text
 
     def test_everything_is_escaped(self) -> None:
         hostile = "<script>alert(1)</script>"

@@ -133,6 +133,7 @@ class House:
     authenticator: Authenticator = field(default_factory=Anonymous)
     max_body: int = 64 * 1024
     draining: threading.Event = field(default_factory=threading.Event)
+    ceiling: Mode = Mode.ENFORCE
 
     def app(self) -> Flask:
         parts = Parts(
@@ -144,6 +145,7 @@ class House:
             max_body=self.max_body,
             clock=lambda: NOW,
             draining=self.draining,
+            ceiling=self.ceiling,
         )
         return create_app(parts)
 

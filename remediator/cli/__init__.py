@@ -11,10 +11,13 @@
     explain       why it would happen
     explanation   why, as a value
     situation     what plan and explain look at: alerts, policies and a cluster
+    alert_file    the alerts that --alert names
     offline       a cluster that is only files, and is never written
     schema        the JSON Schema of policy files
     demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
                   demo_view what is said, sample what it is shown on
+    address       an address to serve at, tried before anything is started there
+    outlet        standard output that ends in order whatever becomes of it
     render        how things look in a terminal; plan_view and explain_view show the two values
 
 Heavy rooms are imported when a command runs, so that `--help` is quick.

@@ -16,9 +16,11 @@ from typing import Any
 
 from remediator.alerts import fingerprint_of
 from remediator.cli import demo_view
-from remediator.cli.demo_service import Answer, Service, free_address
+from remediator.cli.address import tried
+from remediator.cli.demo_service import Answer, Service
 from remediator.cli.render import console
 from remediator.errors import InputError, RemediatorError
+from remediator.settings import read
 
 _FIRING_FOR = timedelta(seconds=45)
 """How long the alert has been firing when it is posted."""
@@ -46,7 +48,17 @@ class Stage:
         self.log = folder / "serve.log"
 
     def set_up(self) -> None:
-        """Put everything there."""
+        """Put everything there.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        try:
+            self._set_up()
+        except OSError as error:
+            raise InputError(f"{error.filename or self.folder}: cannot be written: {error.strerror}") from error
+
+    def _set_up(self) -> None:
         sample = files("remediator.cli") / "sample"
         for place in (self.manifests, self.original):
             place.mkdir()
@@ -68,12 +80,14 @@ def show(listen: str, folder: str | None, *, once: bool) -> None:
     """Run the demo. Returns when it is over: at once with `once`, else at Ctrl-C.
 
     Raises:
-        InputError: `folder` is in use. RemediatorError: something went wrong; the message holds the end of the log.
+        InputError: `folder` or `listen` cannot be used.
+        RemediatorError: something went wrong; the message holds the end of the log.
     """
+    address = tried(read({"listen": listen}, {}).listen)
     with _terminated_as_interrupted(), _folder(folder) as place:
         stage = Stage(place)
         stage.set_up()
-        service = Service(free_address(listen), stage.manifests, stage.token, stage.log)
+        service = Service(address, stage.manifests, stage.token, stage.log)
         with service.running():
             _perform(stage, service)
             if once:
@@ -114,9 +128,12 @@ def _folder(given: str | None) -> Iterator[Path]:
             yield Path(name)
         return
     folder = Path(given)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"--folder {folder}: must be a new or an empty folder; nothing there is overwritten")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"--folder {folder}: must be a new or an empty folder; nothing there is overwritten")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--folder {folder}: cannot be created: {error.strerror}; name another") from error
     yield folder.absolute()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from remediator.errors import InputError, RemediatorError
+from remediator.errors import RemediatorError
 from remediator.settings import PREFIX
 
 _READY_S = 30.0
@@ -41,26 +40,6 @@ class Answer:
     code: int
     rows: tuple[Json, ...]
     seconds: float
-
-
-def free_address(listen: str) -> str:
-    """`listen`, with port 0 replaced by a port that nobody listens on now.
-
-    Raises:
-        InputError: not HOST:PORT, or the host is none of this machine's.
-    """
-    host, _, port = listen.rpartition(":")
-    if port != "0":
-        return listen
-    try:
-        with socket.create_server((host.strip("[]"), 0), family=_family(host)) as probe:
-            return f"{host}:{probe.getsockname()[1]}"
-    except OSError as error:
-        raise InputError(f"--listen {listen}: {error.strerror or error}; write HOST:PORT, as in 127.0.0.1:0") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if host.startswith("[") else socket.AF_INET
 
 
 class Service:
@@ -123,7 +102,8 @@ class Service:
     def log_tail(self) -> str:
         """The last lines of its log, for an error message."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-        return "\n".join(("the end of the service's log:", *lines))
+        # An error of the service's is not told twice as one.
+        return "\n".join(("the end of the service's log:", *(line.removeprefix("error: ") for line in lines)))
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _READY_S

@@ -9,7 +9,15 @@ from rich.console import Console
 
 from remediator.cli.explanation import Accused, Explanation, ObjectReach, Reach, RouteReach
 from remediator.cli.forecast import AlertForecast, Forecast
-from remediator.cli.plan_view import alert_json, policy_words, say_end, say_rows, say_title, warnings_json
+from remediator.cli.plan_view import (
+    alert_json,
+    policy_words,
+    say_end,
+    say_not_enforced,
+    say_rows,
+    say_title,
+    warnings_json,
+)
 from remediator.cli.render import say
 from remediator.policies.match import Considered
 from remediator.policies.matchers import Matcher
@@ -48,9 +56,10 @@ def _say_labels(out: Console, forecast: AlertForecast) -> None:
 
 def _say_policies(out: Console, explanation: Explanation) -> None:
     chosen = explanation.forecast.policy
-    say(out, f"Policy: {policy_words(chosen)}")
+    say(out, f"Policy: {policy_words(explanation.forecast)}")
     if chosen:
         say(out, "  All of its matchers hold, and it is the first of which that is true.")
+        say_not_enforced(out, explanation.forecast)
     for considered in explanation.considered:
         if considered.policy is not chosen:
             say(out, f"Not {considered.policy.name} ({considered.policy.source}):")

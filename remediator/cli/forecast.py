@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from remediator.alerts import Alert
-from remediator.cli.situation import Situation
+from remediator.cli.alert_file import GivenAlert
+from remediator.cli.situation import Ceiling, Situation
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.preparation import Work, prepare
@@ -36,6 +37,14 @@ class AlertForecast:
     policy: Policy | None
     rows: tuple[AlertOutcome, ...]
     """As the service would answer; the changes are those that it would make."""
+    muted: str
+    """As of GivenAlert."""
+    ceiling: Ceiling
+
+    @property
+    def mode(self) -> Mode | None:
+        """How far the policy goes under the ceiling; None without a policy."""
+        return self.policy.mode.capped(self.ceiling.mode) if self.policy else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class Forecast:
     works: tuple[Work, ...]
     """Those that change something, by target."""
     warnings: tuple[Warnings, ...]
+    source: str
+    """As of Situation."""
 
     @property
     def failed(self) -> bool:
@@ -65,22 +76,28 @@ class Forecast:
     @property
     def exit_code(self) -> int:
         """1 where something could not be found out, 2 where something would be changed, else 0."""
-        return 1 if self.failed else CHANGES if self.works else 0
+        # In the other modes there is a plan, and nothing is changed.
+        changes = any(work.mode is Mode.ENFORCE for work in self.works)
+        return 1 if self.failed else CHANGES if changes else 0
 
 
 def foresee(situation: Situation) -> Forecast:
     """Prepare the alerts as the service does, and stop there."""
-    prepared = prepare(situation.alerts, situation.policies, situation.cluster, situation.ceiling)
+    given = [each.alert for each in situation.alerts]
+    prepared = prepare(given, situation.policies, situation.cluster, situation.ceiling.mode)
     rows = [*prepared.rows, *(row for work in prepared.works for row in _rows(work))]
     alerts = tuple(
-        AlertForecast(
-            alert, match.find(situation.policies, alert.labels), settle(row for row in rows if row[0] == number)
-        )
-        for number, alert in enumerate(situation.alerts)
+        _forecast(each, settle(row for row in rows if row[0] == number), situation)
+        for number, each in enumerate(situation.alerts)
     )
     changing = sorted((work for work in prepared.works if work.proposal.patch), key=lambda work: work.ref)
     concerned = situation.cluster.routing() if situation.offline else [work.snapshot for work in prepared.works]
-    return Forecast(alerts, tuple(changing), tuple(_warnings(concerned)))
+    return Forecast(alerts, tuple(changing), tuple(_warnings(concerned)), situation.source)
+
+
+def _forecast(given: GivenAlert, rows: tuple[AlertOutcome, ...], situation: Situation) -> AlertForecast:
+    policy = match.find(situation.policies, given.alert.labels)
+    return AlertForecast(given.alert, policy, rows, given.muted, situation.ceiling)
 
 
 def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:

@@ -17,6 +17,7 @@ import click
 import remediator
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
+from remediator.cli.outlet import open_outlet
 from remediator.cli.plan import plan
 from remediator.cli.schema import schema
 from remediator.cli.serve import serve
@@ -36,8 +37,11 @@ class Program(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(args, prog_name, **extra)
+        except click.UsageError as error:
+            _tell_usage(error)
+            code = 1
         except click.ClickException as error:
-            error.show()
+            _tell(error.format_message())
             code = 1
         except (click.Abort, KeyboardInterrupt):
             code = INTERRUPTED
@@ -45,6 +49,22 @@ class Program(click.Group):
             _tell(str(error))
             code = 1
         sys.exit(code)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help to who gives no command; an error all the same, for nothing was done."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(1)
+        return super().parse_args(ctx, args)
+
+
+def _tell_usage(error: click.UsageError) -> None:
+    """Click's words in our form, and how the command is called."""
+    message = error.format_message().rstrip(".")
+    _tell(message[:1].lower() + message[1:])
+    if error.ctx:
+        click.echo(error.ctx.get_usage(), err=True)
+        click.echo(f"Try '{error.ctx.command_path} --help' for help.", err=True)
 
 
 def _tell(message: str) -> None:
@@ -65,5 +85,6 @@ for _command in (serve, demo, plan, explain, schema):
 
 def main() -> NoReturn:
     """The entry point of `remediator` and of the kubectl plugin `kubectl-remediate`."""
+    open_outlet()
     name = os.path.basename(sys.argv[0])
     program.main(prog_name="kubectl remediate" if name.startswith("kubectl-remediate") else "remediator")

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from remediator.cli.alert_file import STDIN
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
 from remediator.cluster.port import Health, Snapshot
-from remediator.errors import InputError, NotFound, Rejected
+from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.outcome import TargetRef
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
-
-STDIN = "-"
 
 
 class Offline:
@@ -73,14 +72,22 @@ def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...]
     Args:
         paths: `-` is standard input.
         stdin: what stands on standard input.
-        namespaces: globs; objects elsewhere are left out. Empty: all.
+        namespaces: globs; VirtualServices elsewhere are left out. DestinationRules count wherever they are, as on a
+            cluster. Empty: all.
 
     Raises:
-        InputError: a path leads nowhere, an object stands twice, or there is no VirtualService.
+        InputError: a path leads nowhere, an object stands twice, or there is no VirtualService in `namespaces`.
         Unavailable: a file cannot be read or understood.
     """
-    found = (one for name, text in _texts(paths, stdin) for one in manifests(documents(text, name), name))
-    return Offline(one for one in found if _is_wanted(one.ref.namespace, namespaces))
+    found = [one for name, text in _texts(paths, stdin) for one in manifests(documents(text, name), name)]
+    wanted = [one for one in found if one.ref.kind != VIRTUAL_SERVICE or _is_wanted(one.ref.namespace, namespaces)]
+    homes = sorted({one.ref.namespace for one in found if one.ref.kind == VIRTUAL_SERVICE})
+    if homes and not any(_is_wanted(home, namespaces) for home in homes):
+        raise InputError(
+            f"none of the VirtualServices given with -f is in {', '.join(namespaces)} (--namespaces);"
+            f" they are in {', '.join(homes)}"
+        )
+    return Offline(wanted)
 
 
 def _is_wanted(namespace: str, globs: tuple[str, ...]) -> bool:
@@ -97,7 +104,18 @@ def _texts(paths: Iterable[str], stdin: str) -> Iterator[tuple[str, str]]:
         path = Path(given)
         if not path.exists():
             raise InputError(f"-f {path}: no such file or folder")
-        for file in sorted(map(Path, Folder(path).files())) if path.is_dir() else [path]:
+        for file in _files(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield str(file), Folder(file.parent).read(file)[0]
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(map(Path, Folder(folder).files()))
+    except Unavailable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            # The folder was there a moment ago, so it is a file in it.
+            gone = error.__cause__.filename or folder
+            raise InputError(f"-f {gone}: leads nowhere; mend the link, or name the files one by one") from error
+        raise

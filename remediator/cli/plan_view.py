@@ -8,10 +8,11 @@ from typing import Any
 from rich.console import Console
 
 from remediator.cli.forecast import AlertForecast, Forecast, Warnings
+from remediator.cli.news import not_enforced
 from remediator.cli.render import STYLES, diff, json_patch, say, say_diff
-from remediator.outcome import AlertOutcome
+from remediator.outcome import AlertOutcome, Reason
 from remediator.pipeline.preparation import Work
-from remediator.policies.model import Mode, Policy
+from remediator.policies.model import Mode
 
 _SENTENCES = {
     Mode.ENFORCE: "{} would be changed.",
@@ -24,23 +25,39 @@ def say_plan(out: Console, forecast: Forecast) -> None:
     """Print all of it."""
     for number, alert in enumerate(forecast.alerts, start=1):
         say_title(out, alert, number, len(forecast.alerts))
-        say(out, f"  policy: {policy_words(alert.policy)}")
+        say(out, f"  policy: {policy_words(alert)}")
+        say_not_enforced(out, alert)
         say_rows(out, alert)
+        if any(row.reason is Reason.NO_POLICY for row in alert.rows):
+            say(out, "    `explain` with the same flags says which matchers do not hold")
         say(out)
     for work in forecast.works:
-        _say_work(out, work)
+        _say_work(out, work, forecast.source)
     say_end(out, forecast)
 
 
 def say_title(out: Console, forecast: AlertForecast, number: int, count: int) -> None:
-    """Print which alert this is about."""
+    """Print which alert this is about, and whether Alertmanager would keep it to itself."""
     which = f"Alert {number} of {count}: " if count > 1 else "Alert: "
     say(out, which, (forecast.alert.name or "without a name", "bold"), f", {forecast.alert.status.value}")
+    if forecast.muted:
+        say(out, "  ", (forecast.muted, "yellow"), ": Alertmanager would not deliver it")
 
 
-def policy_words(policy: Policy | None) -> str:
+def policy_words(forecast: AlertForecast) -> str:
     """Which policy, where it stands and how far it goes."""
-    return f"{policy.name} ({policy.source}), mode {policy.mode.value}" if policy else "none"
+    policy, mode = forecast.policy, forecast.mode
+    if policy is None or mode is None:
+        return "none"
+    cap = "" if mode is policy.mode else f", capped to {mode.value} by {forecast.ceiling.origin}"
+    return f"{policy.name} ({policy.source}), mode {policy.mode.value}{cap}"
+
+
+def say_not_enforced(out: Console, forecast: AlertForecast) -> None:
+    """Print which guards of the policy nothing obeys yet; whoever wrote them relies on them."""
+    keys = not_enforced(forecast.policy) if forecast.policy else ()
+    if keys:
+        say(out, "  ", ("not enforced by this version", "yellow"), f": {', '.join(keys)}")
 
 
 def say_rows(out: Console, forecast: AlertForecast) -> None:
@@ -61,14 +78,18 @@ def say_end(out: Console, forecast: Forecast) -> None:
     say(out, (_summary(forecast), "bold"))
 
 
-def _say_work(out: Console, work: Work) -> None:
+def _say_work(out: Console, work: Work, source: str) -> None:
     say(out, (str(work.ref), "bold"), f", mode {work.mode.value}")
-    say_diff(out, diff(work.snapshot.body, work.proposal.after, work.ref))
+    say_diff(out, _diff(work, source))
     say(out)
     say(out, "JSON Patch:")
     for line in json_patch(work.proposal.patch.operations if work.proposal.patch else ()):
         say(out, line)
     say(out)
+
+
+def _diff(work: Work, source: str) -> tuple[str, ...]:
+    return diff(work.snapshot.body, work.proposal.after, (f"{work.ref} ({source})", f"{work.ref} (planned)"))
 
 
 def _say_warnings(out: Console, warnings: Warnings) -> None:
@@ -100,7 +121,7 @@ def plan_json(forecast: Forecast) -> dict[str, Any]:
     """All of it as plain values."""
     return {
         "alerts": [alert_json(alert) for alert in forecast.alerts],
-        "targets": [_work_json(work) for work in forecast.works],
+        "targets": [_work_json(work, forecast.source) for work in forecast.works],
         "warnings": warnings_json(forecast),
     }
 
@@ -111,8 +132,11 @@ def alert_json(forecast: AlertForecast) -> dict[str, Any]:
     return {
         "fingerprint": alert.fingerprint,
         "status": alert.status.value,
+        "muted": forecast.muted or None,
         "labels": dict(alert.labels),
         "policy": forecast.policy.name if forecast.policy else None,
+        "mode": forecast.mode.value if forecast.mode else None,
+        "notEnforced": list(not_enforced(forecast.policy)) if forecast.policy else [],
         "outcomes": [_row_json(row) for row in forecast.rows],
     }
 
@@ -122,7 +146,7 @@ def _row_json(row: AlertOutcome) -> dict[str, Any]:
     return {"target": target, "outcome": row.outcome.value, "reason": row.reason.value, "message": row.message}
 
 
-def _work_json(work: Work) -> dict[str, Any]:
+def _work_json(work: Work, source: str) -> dict[str, Any]:
     patch = work.proposal.patch
     return {
         "kind": work.ref.kind,
@@ -130,7 +154,7 @@ def _work_json(work: Work) -> dict[str, Any]:
         "name": work.ref.name,
         "mode": work.mode.value,
         "changes": list(work.proposal.plan.changes),
-        "diff": "\n".join(diff(work.snapshot.body, work.proposal.after, work.ref)),
+        "diff": "\n".join(_diff(work, source)),
         "patch": patch.operations if patch else [],
         "undo": [edit.operation for edit in patch.undo] if patch else [],
     }

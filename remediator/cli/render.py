@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from remediator.outcome import Outcome, TargetRef
+from remediator.outcome import Outcome
 
 _CONTEXT_LINES = 3
 
@@ -65,9 +65,9 @@ def say(out: Console, *parts: str | Line) -> None:
     out.print(line)
 
 
-def diff(before: Mapping[str, Any], after: Mapping[str, Any], ref: TargetRef) -> tuple[str, ...]:
+def diff(before: Mapping[str, Any], after: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, ...]:
     """The unified diff of an object as YAML: the hunks that change, with a few lines around them."""
-    return unified(_yaml(before), _yaml(after), (f"{ref} (live)", f"{ref} (planned)"))
+    return unified(_yaml(before), _yaml(after), names)
 
 
 def unified(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:

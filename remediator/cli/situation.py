@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.status import Status
 
-from remediator.alerts import Alert, decode, parse_alerts
-from remediator.cli.offline import STDIN, read_manifests
+from remediator.cli.alert_file import STDIN, GivenAlert, read_alerts
+from remediator.cli.offline import read_manifests
 from remediator.cli.options import chosen
 from remediator.cli.outside import open_cluster
-from remediator.cluster.manifests import documents
 from remediator.cluster.port import Cluster
-from remediator.errors import InputError, NotificationError, Unavailable
+from remediator.errors import InputError, Unavailable
 from remediator.policies.load import load
 from remediator.policies.model import Mode, PolicySet
 from remediator.settings import Settings
@@ -31,13 +29,24 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that any policy may do."""
+
+    mode: Mode
+    origin: str
+    """Where it was given: `--mode`, `REMEDIATOR_MODE`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What is looked at."""
 
-    alerts: tuple[Alert, ...]
+    alerts: tuple[GivenAlert, ...]
     policies: PolicySet
     cluster: Cluster
-    ceiling: Mode
+    ceiling: Ceiling
+    source: str
+    """Where the routing objects are from, in one word: `live` or `file`."""
     offline: bool
     """Whether the routing objects are files that were named: then all of them are of interest."""
 
@@ -56,14 +65,17 @@ def opened(values: dict[str, Any]) -> Iterator[Situation]:
     settings = chosen(values)
     stdin = _stdin(alert, files)
     _refuse_two_sources(files, settings)
-    alerts = _alerts(alert, stdin)
+    alerts = read_alerts(alert, stdin)
     policies = load(settings.policies)
     cluster = read_manifests(files, stdin, settings.namespaces) if files else open_cluster(settings)
+    is_live = not files and settings.manifests is None
+    ceiling = Ceiling(Mode(settings.mode), settings.origins["mode"])
+    # What is wrong with a watch is told once, as the error that ends the command.
+    logging.getLogger("remediator").addHandler(logging.NullHandler())
     cluster.start()
     try:
-        # Files are there or they are not; a cluster takes a while to list.
-        _await_sync(cluster, 0.0 if files or settings.manifests else SYNC_DEADLINE_S)
-        yield Situation(alerts, policies, cluster, Mode(settings.mode), bool(files))
+        _await_sync(cluster, is_live=is_live)
+        yield Situation(alerts, policies, cluster, ceiling, "live" if is_live else "file", bool(files))
     finally:
         cluster.stop()
 
@@ -79,37 +91,22 @@ def _stdin(alert: str, files: tuple[str, ...]) -> str:
     wanted = [alert, *files].count(STDIN)
     if wanted > 1:
         raise InputError("standard input can be read for one of --alert and -f, not for both")
-    return sys.stdin.read() if wanted else ""
-
-
-def _alerts(name: str, stdin: str) -> tuple[Alert, ...]:
-    """Read alerts as Alertmanager posts or lists them, or as a person writes one."""
+    if not wanted:
+        return ""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; give it alerts or manifests, or name a file")
     try:
-        text = stdin if name == STDIN else Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--alert {name}: cannot be read: {error.strerror}") from error
+        # JSON and YAML are UTF-8, whatever the terminal speaks.
+        return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"--alert {name}: not UTF-8") from error
-    try:
-        return parse_alerts(_payload(text), now=datetime.now(UTC))
-    except NotificationError as error:
-        raise NotificationError(f"--alert {name}: {error}") from error
+        raise InputError("standard input: not UTF-8") from error
+    except OSError as error:
+        raise InputError(f"standard input: cannot be read: {error.strerror}") from error
 
 
-def _payload(text: str) -> object:
-    if text.lstrip().startswith(("{", "[")):
-        return decode(text.encode("utf-8"))
-    try:
-        found = [document.data for document in documents(text, "YAML") if document.data is not None]
-    except Unavailable as error:
-        raise NotificationError(f"neither JSON nor {error}") from error
-    if len(found) != 1:
-        raise NotificationError(f"expected one document, found {len(found)}; write several alerts as a list")
-    return found[0]
-
-
-def _await_sync(cluster: Cluster, patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
+def _await_sync(cluster: Cluster, *, is_live: bool) -> None:
+    # Files are there or they are not; a cluster takes a while to list.
+    deadline = time.monotonic() + (SYNC_DEADLINE_S if is_live else 0.0)
     pause = threading.Event()
     health = cluster.health()
     with _progress() as progress:
@@ -118,7 +115,8 @@ def _await_sync(cluster: Cluster, patience_s: float) -> None:
             pause.wait(_POLL_S)
             health = cluster.health()
     if not health.synced:
-        raise Unavailable(f"the routing objects cannot be read: {health.detail}")
+        advice = "; check --kubeconfig and --context, or give files with -f" if is_live else ""
+        raise Unavailable(f"the routing objects cannot be read: {health.detail}{advice}")
 
 
 def _progress() -> Status:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import remediator
 from remediator import logs
+from remediator.cli.address import tried
 from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
@@ -36,6 +37,8 @@ def serve_with(settings: Settings) -> None:
     store = PolicyStore(settings.policies)
     metrics = Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
+    # gunicorn would try for five seconds, and end in its log.
+    tried(settings.listen)
     logs.configure(sys.stderr)
     tell_settings(settings)
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
@@ -48,6 +51,7 @@ def serve_with(settings: Settings) -> None:
         authenticator=authenticator,
         max_body=settings.max_body,
         clock=time.time,
+        ceiling=Mode(settings.mode),
     )
 
     def stop() -> None:

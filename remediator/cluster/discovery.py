@@ -49,7 +49,7 @@ class Discovery:
 
     def _find(self, plural: str) -> Resource:
         try:
-            served = {version.get("version") for version in self._items(f"/apis/{GROUP}", "versions")}
+            served = [version.get("version") for version in self._items(f"/apis/{GROUP}", "versions")]
         except Unserved as error:
             raise Unserved(f"Istio's CRDs are not installed: the API server knows no group {GROUP}") from error
         for version in VERSIONS:
@@ -65,4 +65,5 @@ class Discovery:
         return any(item.get("name") == plural for item in items)
 
     def _items(self, path: str, key: str) -> list[dict[str, Any]]:
-        return self._rest.get(path).get(key) or []
+        items = self._rest.get(path).get(key)
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

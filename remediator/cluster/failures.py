@@ -6,6 +6,7 @@ branches that they grow from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,12 @@ from remediator.errors import (
 
 LONGEST_MESSAGE: Final = 1000
 """Characters of a server's message that are kept: a webhook may send pages."""
+
+_DENIAL: Final = re.compile(
+    r"^admission webhook |\bValidatingAdmissionPolicy '[^']*' (?:with binding '[^']*' )?denied request"
+)
+"""How the API server begins to say that admission, and no missing permission, stopped a request (apiserver
+admission/plugin/webhook/errors/statuserror.go, ToStatusErr; admission/plugin/policy/validating/dispatcher.go)."""
 
 
 class Gone(Retriable):
@@ -53,11 +60,12 @@ def failure(code: int, status: Mapping[str, Any], verb: str, resource: str) -> C
         verb, resource: what was asked for, as an RBAC rule names it.
     """
     message = _message(status) or f"HTTP {code} for {verb} {resource}"
-    details = status.get("details") or {}
+    details = _details(status)
+    if code in (401, 403) and _DENIAL.search(message):
+        # Admission may deny with these too (Gatekeeper does): no permission and no other token would mend that.
+        return Rejected(message)
     if code == 403:
-        # A webhook may deny with 403 too (Gatekeeper does); no permission would mend that. The text is the API
-        # server's own (apiserver admission/plugin/webhook/errors/statuserror.go, ToStatusErr).
-        return Rejected(message) if message.startswith("admission webhook ") else Forbidden(verb, resource, message)
+        return Forbidden(verb, resource, message)
     if code == 404 and not details.get("name"):
         return Unserved(f"the API server does not serve {resource}: {message}")
     if code == 422 and not details.get("causes"):
@@ -76,12 +84,21 @@ _BY_CODE: Mapping[int, Callable[[str], ClusterError]] = {
 }
 
 
+def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = status.get("details")
+    return details if isinstance(details, Mapping) else {}
+
+
 def _message(status: Mapping[str, Any]) -> str:
     """What the server says, and each cause that it names."""
     message = str(status.get("message") or "")
-    causes = [
-        f"{cause.get('field')}: {cause.get('message')}" for cause in (status.get("details") or {}).get("causes") or ()
-    ]
+    found = _details(status).get("causes")
+    causes = [_cause(cause) for cause in found if isinstance(cause, Mapping)] if isinstance(found, list) else []
     # Most messages list the causes already.
     text = "; ".join([message, *(cause for cause in causes if cause not in message)]).strip("; ")
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _cause(cause: Mapping[str, Any]) -> str:
+    """One cause; a policy's denial concerns no field."""
+    return ": ".join(str(cause[key]) for key in ("field", "message") if cause.get(key))

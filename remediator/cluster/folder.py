@@ -27,6 +27,7 @@ _LOCK_WAIT = 10.0  # seconds; a write takes milliseconds, so whoever holds it lo
 _LOCK_POLL = 0.005  # seconds; flock has no time-out of its own
 _READ_ATTEMPTS = 3
 _RESOURCE = "virtualservices.networking.istio.io"
+_SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -78,11 +79,12 @@ class Folder:
         """The text of a file, line breaks as they are, and the stamp that belongs to it.
 
         Raises:
-            Unavailable: it cannot be read, is no UTF-8, is empty, or changes while it is read.
+            Unavailable: it cannot be read, is no regular file, is no UTF-8, is empty, or changes while it is read.
         """
         try:
             for _ in range(_READ_ATTEMPTS):
-                with path.open("rb") as file:
+                _refuse_special(path)
+                with open(path, "rb", opener=_without_waiting) as file:
                     before = Stamp.of(os.fstat(file.fileno()))
                     content = file.read()
                     if before == Stamp.of(os.fstat(file.fileno())):
@@ -128,6 +130,21 @@ class Folder:
             raise Conflict(f"{path} was removed just now") from error
         except OSError as error:
             raise _unwritable(error, path) from error
+
+
+def _refuse_special(path: Path) -> None:
+    """Looked at before it is opened: opening a device may have an effect, and a named pipe waits for a writer."""
+    kind = stat.S_IFMT(os.stat(path).st_mode)
+    if kind != stat.S_IFREG:
+        raise Unavailable(
+            f"{path}: {_SPECIAL.get(kind, 'a device')}, not a regular file."
+            " Remove it, or give it another ending; nothing is read until then"
+        )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Should a named pipe have come in the file's place since: it then reads as empty."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _text(content: bytes, path: Path) -> str:
@@ -185,8 +202,10 @@ def _sync(folder: Path) -> None:
 
 def _unreadable(error: OSError, path: Path) -> Unavailable:
     where = error.filename or path
+    if error.errno == errno.ENOENT and os.path.islink(where):
+        return Unavailable(f"{where}: a link to nothing. Correct the link, or remove it; nothing is read until then")
     advice = {
-        errno.ENOENT: "Create it, or correct --manifests",
+        errno.ENOENT: "Create it, or correct the path",
         errno.ENOTDIR: "Name the folder that it is in",
         errno.EACCES: "Let this process read it",
     }.get(error.errno or 0, "Nothing is read until then")

@@ -57,7 +57,7 @@ def lean(body: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """A routing object as it is kept: its parsed JSON takes thirty times the memory, and is quickly had again."""
+    """A routing object as it is kept: its parsed JSON takes over ten times the memory, and is quickly had again."""
 
     text: bytes
     """JSON, compressed."""

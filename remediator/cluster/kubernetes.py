@@ -9,18 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from kubernetes.client import Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from yaml import YAMLError
-
-from remediator.cluster.discovery import PLURALS, Discovery
+from remediator.cluster.credentials import credentials
+from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
-from remediator.cluster.inventory import Inventory
+from remediator.cluster.inventory import DESTINATION_RULE, VIRTUAL_SERVICE, Inventory
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.watch import Scope, Watch
-from remediator.errors import ClusterError, Conflict, NotFound, NotSynced, SettingsError
+from remediator.errors import ClusterError, Conflict, NotFound, NotSynced
 from remediator.outcome import TargetRef
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
@@ -69,8 +66,9 @@ class KubernetesCluster:
 
     Args:
         rest: the API server.
-        namespaces: names or globs; empty is all. Kubernetes cannot watch a glob, so with one of these among them
-            the whole cluster is watched; names alone need permissions in these namespaces only.
+        namespaces: names or globs of those whose VirtualServices are watched; empty is all. Kubernetes cannot watch
+            a glob, so with one among them all are watched, and what does not match is left out. DestinationRules
+            are always watched in all namespaces.
         stale_after: seconds without a sign of life after which the index is no longer believed. Bookmarks come
             about every minute.
         clock: Unix time (s).
@@ -117,6 +115,7 @@ class KubernetesCluster:
             detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
             objects=objects,
             last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
+            broken=any(watch.broken for watch in self._watches),
         )
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
@@ -206,8 +205,7 @@ def connect(
     """The cluster that the flags or the surroundings name. Makes no request.
 
     Args:
-        kubeconfig, context: if either is given, kubeconfig files; else the pod's service account, else the usual
-            kubeconfig (`KUBECONFIG`, `~/.kube/config`).
+        kubeconfig, context: as in credentials.
         namespaces: as in KubernetesCluster.
         observe: told of each request.
 
@@ -215,46 +213,25 @@ def connect(
         SettingsError: no credentials, or broken ones.
     """
     configuration = credentials(kubeconfig, context)
-    connections = _CONNECTIONS + len(PLURALS) * max(1, len(namespaces))
+    connections = _CONNECTIONS + len(_scopes(namespaces))
     return KubernetesCluster(Rest(configuration, connections=connections, observe=observe), namespaces=namespaces)
 
 
-def credentials(kubeconfig: str | None, context: str | None) -> Configuration:
-    """Load address and credentials; see `connect`. Raises SettingsError."""
-    configuration = Configuration()
-    absent = ""
-    if kubeconfig is None and context is None:
-        try:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError) as error:
-            absent = f"not in a pod with a service account ({error}), and "
-        else:
-            return configuration
-    where = f"kubeconfig {kubeconfig}" if kubeconfig else "the usual kubeconfig"
-    where += f", context {context}" if context else ""
-    try:
-        load_kube_config(  # type: ignore[no-untyped-call]
-            kubeconfig, context, client_configuration=configuration, persist_config=False
-        )
-    except (ConfigException, OSError, YAMLError, ValueError, TypeError, AttributeError, KeyError) as error:
-        # The last three: a file that is YAML, but no kubeconfig.
-        raise SettingsError(
-            f"no credentials for a cluster: {absent}{where} cannot be used: {error}."
-            " Name another with --kubeconfig and --context, or run in a pod with a service account"
-        ) from error
-    return configuration
-
-
 def _scopes(namespaces: Iterable[str]) -> tuple[Scope, ...]:
-    """What to watch: each namespace by itself if all are names, else the whole cluster."""
+    """What to watch: of VirtualServices each namespace by itself if all are names, else the whole cluster.
+
+    DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
+    namespace may say, and a rule that is not watched would pass for one that is not there.
+    """
+    rules = Scope(DESTINATION_RULE)
     globs = tuple(dict.fromkeys(namespaces))
     if globs and not any(set(glob) & set("*?[") for glob in globs):
-        return tuple(Scope(kind, name) for kind in PLURALS for name in globs)
+        return (*(Scope(VIRTUAL_SERVICE, name) for name in globs), rules)
 
     def keeps(namespace: str) -> bool:
         return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
 
-    return tuple(Scope(kind, None, keeps) for kind in PLURALS)
+    return Scope(VIRTUAL_SERVICE, None, keeps), rules
 
 
 def _counted(kind: str, count: int) -> str:

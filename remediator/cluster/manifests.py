@@ -19,6 +19,8 @@ from remediator.errors import Rejected, Unavailable
 from remediator.outcome import TargetRef
 
 API_GROUP = "networking.istio.io/"
+MAX_DEPTH = 100
+"""Mappings and lists within each other in one document; a VirtualService needs ten."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE_REST = re.compile(r"[ \t]*#[^\r\n]*")
@@ -97,11 +99,12 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
     """The documents of a file.
 
     Raises:
-        Unavailable: not YAML (half-written, say), or a key stands twice in one object.
+        Unavailable: not YAML (half-written, say), nested too deeply, or a key stands twice in one object.
     """
     loader = _Loader(text)
-    found = []
+    found: list[Document] = []
     try:
+        _refuse_depth(text, file)
         while loader.check_node():
             node = loader.get_node()
             _refuse_twins(node, file)
@@ -156,6 +159,17 @@ def _unreadable(file: str, line: int, problem: str) -> Unavailable:
     return Unavailable(
         f"{file}:{line}: {problem}. Mend the file, or wait for whoever is writing it; nothing is read until then"
     )
+
+
+def _refuse_depth(text: str, file: str) -> None:
+    """Deep nesting ends the process when it is composed: libyaml's binding recurses on C's stack, with no limit of
+    its own (PyYAML yaml/_yaml.pyx, _compose_node). Its events come one by one."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _unreadable(file, line, f"nests deeper than {MAX_DEPTH} mappings and lists")
 
 
 def _refuse_twins(root: yaml.Node, file: str) -> None:

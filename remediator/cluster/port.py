@@ -38,6 +38,8 @@ class Health:
     """How many of each kind."""
     last_event: float | None
     """Unix time (s) at which the source of the index was last heard of."""
+    broken: bool = False
+    """A bug has ended what keeps the index: it stays as it is until the process is restarted."""
 
 
 class Cluster(Protocol):

@@ -243,7 +243,7 @@ class Rest:
             text = b""
         try:
             status = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             status = None
         if isinstance(status, dict) and status.get("kind") == "Status":
             return status
@@ -263,7 +263,7 @@ def encode(operations: Sequence[Mapping[str, Any]]) -> bytes:
 def _decoded(response: urllib3.BaseHTTPResponse, host: str) -> dict[str, Any]:
     try:
         body = json.loads(response.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unavailable(f"the answer of {host} is no JSON: {error}") from error
     if not isinstance(body, dict):
         raise Unavailable(f"the answer of {host} is no JSON object")

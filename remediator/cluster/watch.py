@@ -47,7 +47,7 @@ class Scope:
     """Which namespaces of the whole cluster."""
 
     def __str__(self) -> str:
-        return f"{PLURALS[self.kind]}.{GROUP}" + (f" in {self.namespace}" if self.namespace else "")
+        return f"{PLURALS[self.kind]}.{GROUP} in {self.namespace or 'all namespaces'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,11 @@ class Watch:
     def state(self) -> State:
         """How it stands now."""
         return self._state
+
+    @property
+    def broken(self) -> bool:
+        """Whether a bug has ended the thread: nobody asked it to stop."""
+        return self._state.ended and not self._stop.is_set()
 
     def start(self) -> None:
         """Start the thread."""
@@ -177,7 +182,7 @@ class Watch:
         while not self._stop.is_set():
             page = self._rest.get(resource.path(self.scope.namespace), query)
             self._heard()
-            for body in page.get("items") or ():
+            for body in _items(page):
                 yield kind | body
             token = _metadata(page).get("continue")
             if not token:
@@ -224,14 +229,12 @@ class Watch:
                 return
 
     def _take(self, line: bytes) -> None:
-        """Bring one event into the index."""
-        try:
-            event = json.loads(line)
-            kind, body = event["type"], event["object"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise Unavailable(f"an event that cannot be read: {line[:100]!r}") from error
+        """Bring one event into the index. Raises ClusterError, whatever the line is."""
+        kind, body = _event(line)
         if kind == "ERROR":
-            raise failure(body.get("code") or 500, body, "watch", f"{PLURALS[self.scope.kind]}.{GROUP}")
+            code = body.get("code")
+            known = code if isinstance(code, int) and code else 500
+            raise failure(known, body, "watch", f"{PLURALS[self.scope.kind]}.{GROUP}")
         if kind in {"ADDED", "MODIFIED"}:
             self._put(body)
         elif kind == "DELETED":
@@ -249,6 +252,28 @@ class Watch:
     def _drop(self, name: tuple[str, str]) -> None:
         self._names.discard(name)
         self._sink.drop(self.scope.kind, *name)
+
+
+def _event(line: bytes) -> tuple[str, dict[str, Any]]:
+    """What happened, and the object that it happened to; of an ERROR the Status."""
+    try:
+        event = json.loads(line)
+        kind, body = str(event["type"]), event["object"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Unavailable(f"an event that cannot be read: {line[:100]!r}") from error
+    if not isinstance(body, dict):
+        raise Unavailable(f"an event without an object: {line[:100]!r}")
+    return kind, body
+
+
+def _items(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of a page. What is no list of objects is not taken for an empty one: that would empty the index."""
+    items = page.get("items")
+    if items is None:  # how Go writes a list that was never made
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Unavailable("the API server sent a list whose items are no objects")
+    return items
 
 
 def _metadata(body: Any) -> Mapping[str, Any]:

@@ -59,7 +59,10 @@ class Pipeline:
         except Exception as error:  # the outer edge: a bug must not lose an alert
             self.log.exception("internal error; the notification will be delivered again")
             rows = settle(enumerate(_internal(alert, error) for alert in notification.alerts))
-        self._tell(notification, rows, begun)
+        try:
+            self._tell(notification, rows, begun)
+        except Exception:  # it is done: a bug in the telling must not make Alertmanager deliver it again
+            self.log.exception("internal error while telling the outcomes")
         return rows
 
     def _rows(self, notification: Notification, begun: float) -> tuple[AlertOutcome, ...]:
@@ -93,6 +96,9 @@ class Pipeline:
 
     def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:
         duration = self.clock.seconds() - begun
+        for outcome in rows:
+            logs.outcome(self.log, outcome, group_key=notification.group_key, duration_s=duration)
+            self.metrics.outcome(outcome)
         for alert in notification.alerts:
             self.metrics.alert(alert.status)
         if notification.truncated_alerts:
@@ -103,9 +109,6 @@ class Pipeline:
                 notification.truncated_alerts,
                 notification.receiver,
             )
-        for outcome in rows:
-            self.metrics.outcome(outcome)
-            logs.outcome(self.log, outcome, group_key=notification.group_key, duration_s=duration)
 
 
 def _internal(alert: Alert, error: Exception) -> AlertOutcome:

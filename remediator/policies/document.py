@@ -32,6 +32,7 @@ from remediator.policies.fields import (
     selective,
 )
 from remediator.policies.intervals import TimeInterval, TimeRange, time_range
+from remediator.policies.mistake import Mistake
 from remediator.policies.model import Guards, LabelNames, MirrorScope, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
 
@@ -87,7 +88,7 @@ class TimeIntervalDocument(BaseModel):
     @model_validator(mode="after")
     def _says_something(self) -> TimeIntervalDocument:
         if not (self.times or self.weekdays or self.days_of_month or self.months or self.years):
-            raise ValueError("an interval without a range is always; set `mode: Observe` to change nothing")
+            raise Mistake("an interval without a range is always", "set `mode: Observe` to change nothing")
         return self
 
     def value(self) -> TimeInterval:
@@ -185,7 +186,8 @@ class SpecDocument(_CamelCase):
     ]
     """RevertToStable moves the suspect's weight to the stable side; RemoveMirrors ends its copies of traffic."""
     mode: ModeWord = Field(default=str(Mode.ENFORCE), validate_default=True)
-    """Observe plans and tries; Approve waits for a person; Enforce acts. The service's `--mode` may lower it."""
+    """Observe plans and tries; Approve waits for a person; Enforce acts, and is the default: write out what you mean.
+    The service's `--mode` may lower it."""
     guards: GuardsDocument = Field(default_factory=GuardsDocument)
     """What must hold before anything is changed."""
 
@@ -194,13 +196,13 @@ class PolicyDocument(_CamelCase):
     """Which alerts take traffic away from a canary or a mirror, how, and under which conditions."""
 
     api_version: Literal["remediator.io/v1alpha1"]
-    """Version of this format."""
+    """Version of this format: `remediator.io/v1alpha1`."""
     kind: Literal["RemediationPolicy"]
-    """Kind of the document."""
+    """Kind of the document: `RemediationPolicy`."""
     metadata: MetadataDocument
-    """What the policy is called."""
+    """What the policy is called: its `name`."""
     spec: SpecDocument
-    """What it says."""
+    """What it says: `matchers` and `actions`, at least."""
 
     def value(self, source: str, content_hash: str) -> Policy:
         """As a value, read from `source`."""

@@ -12,7 +12,9 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from remediator.policies import intervals
+from remediator.policies.globs import GLOB_PATTERN, parse_glob
 from remediator.policies.matchers import Matcher, parse_matchers
+from remediator.policies.mistake import Mistake
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.policies.quantities import (
     DURATION_PATTERN,
@@ -22,16 +24,7 @@ from remediator.policies.quantities import (
 )
 
 _NAME = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-_GLOB = r"^[a-z0-9*?\[\]!-]+$"
 _VERSION = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-
-
-class Mistake(ValueError):
-    """A wrong value, with what to do about it."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 def _text(parse: Callable[[str], Any]) -> Callable[[object], Any]:
@@ -156,11 +149,7 @@ Name = Annotated[
     _string(_NAME),
 ]
 Label = Annotated[str, PlainValidator(_shaped(r"(?s).+", "the name of a label is not empty")), _string()]
-Glob = Annotated[
-    str,
-    PlainValidator(_shaped(_GLOB, "a glob over namespaces is made of a-z, 0-9, - and *, ? or [ ]")),
-    _string(_GLOB),
-]
+Glob = Annotated[str, PlainValidator(_text(parse_glob)), _string(GLOB_PATTERN)]
 Version = Annotated[
     str,
     PlainValidator(_shaped(_VERSION, "a version is the value of a Kubernetes label: letters, digits, . _ and -")),

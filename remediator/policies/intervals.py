@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from remediator.policies.mistake import Mistake
+
 WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 MONTHS = (
     "january", "february", "march", "april", "may", "june",
@@ -67,7 +69,7 @@ def time_range(start: int, end: int) -> TimeRange:
         ValueError: the end is not after the start.
     """
     if start >= end:
-        raise ValueError("the end is not after the start; write a range over midnight as two")
+        raise Mistake("the end is not after the start", "write a range over midnight as two")
     return TimeRange(start, end)
 
 
@@ -122,7 +124,7 @@ def _ends(text: str) -> tuple[str, str]:
 
 def _ordered(begin: int, end: int) -> Span:
     if begin > end:
-        raise ValueError("the end is before the start; write a range over the turn as two")
+        raise Mistake("the end is before the start", "write a range over the turn as two")
     return Span(begin, end)
 
 

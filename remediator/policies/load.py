@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -79,7 +80,11 @@ def _read_file(file: Path) -> Iterator[Policy | Fault]:
 
 def _text(file: Path) -> str | Fault:
     try:
-        with file.open("rb") as stream:
+        # Looked at first: a named pipe would be waited for, and a device may do anything when it is opened.
+        mode = os.stat(file).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return Fault(str(file), 1, "", "a pipe, a socket or a device", "give a regular file")
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}"

@@ -6,13 +6,13 @@ counts, and where they disagree the classic one does (prometheus/alertmanager ma
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from remediator.policies.regex import translate
+from remediator.policies.expressions import Expression
+from remediator.policies.mistake import shown
 
 
 class Op(StrEnum):
@@ -35,24 +35,24 @@ class Matcher:
     """One condition on one label. A label that is absent is the empty string.
 
     Raises:
-        ValueError: no label name, or a regular expression that is not one (see regex.translate).
+        ValueError: no label name, or a regular expression that is not one (see expressions.Expression).
     """
 
     name: str
     op: Op
     value: str
-    _regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _expression: Expression | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a matcher needs the name of a label")
         if self.op in (Op.MATCHES, Op.NOT_MATCHES):
-            object.__setattr__(self, "_regex", translate(self.value))
+            object.__setattr__(self, "_expression", Expression(self.value))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the condition holds; a regular expression must match the whole value."""
         value = labels.get(self.name, "")
-        same = value == self.value if self._regex is None else self._regex.fullmatch(value) is not None
+        same = value == self.value if self._expression is None else self._expression.matches(value)
         return same is (self.op in (Op.EQUAL, Op.MATCHES))
 
     def __str__(self) -> str:
@@ -70,10 +70,10 @@ def parse_matcher(text: str) -> Matcher:
         ValueError: not one matcher; the text says where and why.
     """
     if text.startswith("{") or text.endswith("}"):
-        raise ValueError(f"one matcher stands without braces: {_shown(text)}")
+        raise ValueError(f"one matcher stands without braces: {shown(text)}")
     matchers = parse_matchers(text)
     if len(matchers) != 1:
-        raise ValueError(f"expected one matcher, found {len(matchers)}: {_shown(text)}")
+        raise ValueError(f"expected one matcher, found {len(matchers)}: {shown(text)}")
     return matchers[0]
 
 
@@ -90,7 +90,7 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     classic, _ = _tried(lambda: _classic_triples(text))
     triples = utf8 if classic is None else classic
     if triples is None:
-        raise ValueError(f"{_shown(text)} is not a matcher: {mistake}")
+        raise ValueError(f"{shown(text)} is not a matcher: {mistake}")
     return tuple(Matcher(*triple) for triple in triples)
 
 
@@ -214,7 +214,7 @@ class _Tokens:
         return taken
 
     def _wrong(self, what: str) -> ValueError:
-        found = _shown(self._text[self._at]) if self._at < len(self._text) else "the end"
+        found = shown(self._text[self._at]) if self._at < len(self._text) else "the end"
         return ValueError(f"{what}, found {found} at character {self._at + 1}")
 
 
@@ -234,7 +234,7 @@ def _unquoted(text: str) -> str:
     while at < len(inner):
         match = _GO_ESCAPE.match(inner, at)
         if match is None:
-            raise ValueError(f"no such escape (or a line break) in a quoted string: {_shown(inner[at : at + 2])}")
+            raise ValueError(f"no such escape (or a line break) in a quoted string: {shown(inner[at : at + 2])}")
         value += _bytes_of(match)
         at = match.end()
     try:
@@ -259,7 +259,3 @@ def _bytes_of(match: re.Match[str]) -> bytes:
 def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _shown(text: str) -> str:
-    return json.dumps(text if len(text) <= 80 else text[:80] + "…", ensure_ascii=False)

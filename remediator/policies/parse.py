@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from remediator.errors import Fault
 from remediator.policies.document import PolicyDocument
 from remediator.policies.fields import found, nearest
+from remediator.policies.mistake import Mistake
 from remediator.policies.model import Policy
 from remediator.policies.strict_yaml import Document, printable
 
@@ -46,7 +47,7 @@ def _words(kind: str, path: _Path, detail: Any) -> tuple[str, str]:
     value = detail["input"]
     if kind == "value_error":
         error = detail["ctx"]["error"]
-        return str(error), getattr(error, "hint", "")
+        return (error.message, error.hint) if isinstance(error, Mistake) else (str(error), "")
     if kind == "extra_forbidden":
         return "unknown key", nearest(str(path[-1])[:80], _known_keys(path[:-1]))
     if kind == "missing":
@@ -54,6 +55,8 @@ def _words(kind: str, path: _Path, detail: Any) -> tuple[str, str]:
     if kind not in _WANTED:
         return f"{detail['msg']}, found {found(value)}", ""
     wanted, hint = _WANTED[kind]
+    if kind == "literal_error":
+        hint = _CONSTANTS[str(path[-1])]
     return f"expected {wanted.format(**detail.get('ctx', {}))}, found {found(value)}", hint
 
 
@@ -64,6 +67,11 @@ _WANTED = {
     "int_type": ("a whole number", "write it without quotes"),
     "greater_than_equal": ("{ge} or more", ""),
     "literal_error": ("{expected}", ""),
+}
+
+_CONSTANTS = {
+    "apiVersion": "this release reads no other version",
+    "kind": "policy files hold no other kind",
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
+
+from remediator.policies.mistake import Mistake, shown
 
 DURATION_PATTERN = (
     r"^(?:0|(?=[0-9])(?:[0-9]{1,9}y)?(?:[0-9]{1,9}w)?(?:[0-9]{1,9}d)?(?:[0-9]{1,9}h)?"
@@ -35,16 +36,16 @@ def parse_duration(text: str) -> timedelta:
     datetime.timedelta(seconds=5400)
 
     Raises:
-        ValueError: not a duration, or longer than Prometheus can count (about 292 years).
+        Mistake: not a duration, or longer than Prometheus can count (about 292 years).
     """
     if not re.fullmatch(DURATION_PATTERN, text) or text.endswith("\n"):
-        raise ValueError(f"{_quoted(text)} is not a duration; write it as 30s, 10m or 1h30m, largest unit first")
+        raise Mistake(f"{shown(text)} is not a duration", "write it as 30s, 10m or 1h30m, largest unit first")
     try:
         total = sum((int(count) * _UNITS[unit] for count, unit in _PART.findall(text)), timedelta())
     except OverflowError:
         total = timedelta.max
     if total > _LONGEST:
-        raise ValueError(f"{_quoted(text)} is too long; a duration has at most 292 years")
+        raise Mistake(f"{shown(text)} is too long", "a duration has at most 292 years")
     return total
 
 
@@ -68,10 +69,10 @@ def parse_percentage(text: str) -> float:
     0.8
 
     Raises:
-        ValueError: not a percentage.
+        Mistake: not a percentage.
     """
     if not re.fullmatch(PERCENTAGE_PATTERN, text) or text.endswith("\n"):
-        raise ValueError(f"{_quoted(text)} is not a percentage from 0% to 100%; write it as 80%")
+        raise Mistake(f"{shown(text)} is not a percentage from 0% to 100%", "write it as 80%")
     return float(text.removesuffix("%")) / 100
 
 
@@ -82,7 +83,3 @@ def format_percentage(share: float) -> str:
     '80%'
     """
     return f"{round(share * 100, 6):g}%"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text if len(text) <= 80 else text[:80] + "…", ensure_ascii=False)

@@ -1,7 +1,7 @@
 """YAML without its traps: what a person wrote is what it means, or it is a fault.
 
 Scalars are read as in YAML 1.2's core schema: `yes`, `on` and `17:00` are text, not a boolean or a number of
-seconds. Duplicate keys, tags and aliases that multiply are faults.
+seconds. Duplicate keys, tags, aliases that multiply and templates that were not rendered are faults.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_documents(text: str, file: str) -> Iterator[Document]:
                 yield document
             number += 1
     except yaml.YAMLError as error:
-        yield Document(number, None, (Fault(file, number, "", *_syntax(error)),))
+        yield Document(number, None, (Fault(file, number, "", *(_unrendered(text) or _syntax(error))),))
     except RecursionError:
         fault = Fault(file, number, "", f"nests deeper than {MAX_DEPTH} levels", "a policy needs five")
         yield Document(number, None, (fault,))
@@ -103,6 +103,9 @@ class _Reader:
         lines: dict[str, int] = {}
         for name_node, value_node in node.value:
             name = name_node.value
+            if _is_template(node) or _is_template(name_node):
+                self._fault(key, name_node, *_RENDER)
+                continue
             if not isinstance(name_node, yaml.ScalarNode) or not isinstance(name, str):
                 self._fault(key, name_node, "a key is not text", "write `key: value`")
                 continue
@@ -115,6 +118,9 @@ class _Reader:
         return result
 
     def _scalar(self, node: yaml.ScalarNode, key: str) -> object:
+        if _holds_template(node.value):
+            self._fault(key, node, *_RENDER)
+            return None
         try:
             return _SCALARS[node.tag.removeprefix(_TAG)](node.value)
         except ValueError:
@@ -143,6 +149,30 @@ _SCALARS: dict[str, Callable[[str], object]] = {
     "int": int,
     "float": float,
 }
+
+
+# No name, glob, matcher or number of a policy holds two braces.
+_RENDER = "{{ … }} is not a value", "this looks like a Helm template; render it first"
+
+
+def _holds_template(text: str) -> bool:
+    start = text.find("{{")
+    return start >= 0 and text.find("}}", start) >= 0
+
+
+def _is_template(node: yaml.Node) -> bool:
+    """Whether YAML took `{{ … }}` for a mapping whose key is a mapping."""
+    if not isinstance(node, yaml.MappingNode) or not node.flow_style or len(node.value) != 1:
+        return False
+    key = node.value[0][0]
+    return isinstance(key, yaml.MappingNode) and bool(key.flow_style)
+
+
+def _unrendered(text: str) -> tuple[str, str] | None:
+    """What is wrong with a file that is not YAML, if that is because it has yet to be rendered."""
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if _holds_template(line.partition("#")[0]))
+    number = next(lines, None)
+    return None if number is None else (f"not YAML: line {number}: {_RENDER[0]}", _RENDER[1])
 
 
 def printable(key: str) -> str:

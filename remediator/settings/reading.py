@@ -48,9 +48,10 @@ def read(flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], *
         SettingsError: one line for every fault: where it stands, what it is, what is allowed.
     """
     faults: list[str] = []
-    given = gather(flags, environ, faults)
+    given, is_complete = gather(flags, environ, faults)
     values = {setting.field: _value(setting, given.get(setting.name), faults) for setting in TABLE}
-    faults += _contradictions(given, serving=serving)
+    # What is missing may stand in a file that could not be read.
+    faults += _contradictions(given, serving=serving and is_complete)
     if faults:
         raise SettingsError("\n".join(faults))
     origins = {setting.name: given[setting.name].origin if setting.name in given else "default" for setting in TABLE}

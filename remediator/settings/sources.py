@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +37,18 @@ Givens = dict[str, Given]
 """By names of settings."""
 
 
-def gather(flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], faults: list[str]) -> Givens:
-    """All that is said, the stronger source winning. Appends what is wrong to `faults`."""
+def gather(
+    flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], faults: list[str]
+) -> tuple[Givens, bool]:
+    """All that is said, the stronger source winning, and whether that is all: False if the file cannot be read.
+
+    Appends what is wrong to `faults`.
+    """
     variables = _from_environment(environ, faults)
     config = flags.get(CONFIG) or environ.get(_CONFIG_VARIABLE)
-    keys = _from_file(Path(str(config)), faults) if config else {}
-    return keys | variables | _from_flags(flags)
+    entries = _entries(Path(str(config)), faults) if config else ()
+    keys = _from_file(Path(str(config)), entries, faults) if entries else {}
+    return keys | variables | _from_flags(flags), entries is not None
 
 
 def _from_flags(flags: Mapping[str, str | Sequence[str]]) -> Givens:
@@ -69,9 +75,9 @@ def _is_service_link(variable: str, text: str) -> bool:
     return variable.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(text) is not None
 
 
-def _from_file(path: Path, faults: list[str]) -> Givens:
+def _from_file(path: Path, entries: Iterable[tuple[str, object]], faults: list[str]) -> Givens:
     found = {}
-    for key, value in _entries(path, faults):
+    for key, value in entries:
         origin = f"{path}, key {key}"
         if key not in _BY_NAME:
             faults.append(f"{origin}: no such setting{_nearest(key, tuple(_BY_NAME))}")
@@ -87,8 +93,8 @@ def _from_file(path: Path, faults: list[str]) -> Givens:
     return found
 
 
-def _entries(path: Path, faults: list[str]) -> Iterator[tuple[str, object]]:
-    """The keys and values of the file."""
+def _entries(path: Path, faults: list[str]) -> tuple[tuple[str, object], ...] | None:
+    """The keys and values of the file; None if they cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -96,20 +102,20 @@ def _entries(path: Path, faults: list[str]) -> Iterator[tuple[str, object]]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         faults.append(f"--config {path}: cannot be read: {why}")
-        return
+        return None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         faults.append(f"--config {path}: not YAML: {' '.join(str(error).split())}")
-        return
+        return None
     if data is None:
-        return
+        return ()
     if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode):
         faults.append(f"--config {path}: expected keys and values, such as `threads: 16`")
-        return
+        return None
     keys = [str(key.value) for key, _ in root.value]
     for key in sorted({key for key in keys if keys.count(key) > 1}):
         # YAML lets the last one win, and a reader of the file sees the first.
         faults.append(f"{path}, key {key}: stands {keys.count(key)} times; keep one")
-    yield from ((str(key), value) for key, value in data.items())
+    return tuple((str(key), value) for key, value in data.items())
 
 
 def _as_text(value: object) -> str | None:

@@ -5,10 +5,13 @@ Its modules, in the order in which they are put together:
     parts       what the application is made of, given by whoever starts it
     app         the application: who may ask, which headers every answer has, how errors are told
     auth        bearer tokens from a file
+    body        a request's body, whole or refused
     webhook     POST /webhook
     probes      GET /healthz, /readyz, /metrics
     api         GET /api/v1/policies, /api/v1/exposures
-    exposures   every canary and mirror now in the mesh, and paging through them
+    query       which query parameters there are
+    exposures   every destination that shares traffic with another now, and every mirror
+    paging      … and one page of them
     pages       GET /
     openapi     GET /openapi.json (schemas: the values in it)
     server      gunicorn, started from within

@@ -7,11 +7,16 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from remediator.policies.model import Guards, Policy, TargetSpec
+from remediator.policies.model import Guards, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.paging import parse_page
 from remediator.web.parts import Parts
+from remediator.web.query import refuse_unknown
+
+NOT_ENFORCED = ("spec.guards.cooldown", "spec.guards.hold", "spec.guards.stableReady", "spec.guards.freeze")
+"""Keys of a policy that are read and checked, and that this version does not obey."""
+EXPOSURE_PARAMETERS = ("namespace", "limit", "continue")
 
 
 def api_routes(parts: Parts) -> Blueprint:
@@ -21,11 +26,13 @@ def api_routes(parts: Parts) -> Blueprint:
     @blueprint.get("/policies", endpoint="policies")
     def policies() -> ResponseReturnValue:
         # Never paged: people write them by hand, and their order tells which comes first.
+        refuse_unknown(request.args, ())
         loaded = parts.policies.current().policies.policies
-        return jsonify(items=[policy_json(policy) for policy in loaded], next=None)
+        return jsonify(items=[policy_json(policy, parts.ceiling) for policy in loaded], next=None)
 
     @blueprint.get("/exposures", endpoint="exposures")
     def list_exposures() -> ResponseReturnValue:
+        refuse_unknown(request.args, EXPOSURE_PARAMETERS)
         page = parse_page(request.args)
         found = exposures(parts.cluster.routing(), request.args.get("namespace"))
         shown, following = page.of(found)
@@ -34,16 +41,18 @@ def api_routes(parts: Parts) -> Blueprint:
     return blueprint
 
 
-def policy_json(policy: Policy) -> dict[str, Any]:
-    """A policy, named as in its file."""
+def policy_json(policy: Policy, ceiling: Mode) -> dict[str, Any]:
+    """A policy, named as in its file, and what of it is in force under the service's `ceiling`."""
     return {
         "name": policy.name,
         "description": policy.description,
         "matchers": [str(matcher) for matcher in policy.matchers],
         "actions": [action.value for action in policy.actions],
         "mode": policy.mode.value,
+        "effectiveMode": policy.mode.capped(ceiling).value,
         "target": _target_json(policy.target),
         "guards": _guards_json(policy.guards),
+        "notEnforced": NOT_ENFORCED,
         "source": policy.source,
         "contentHash": policy.content_hash,
     }

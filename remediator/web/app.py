@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from remediator.errors import ClusterError
@@ -16,9 +16,9 @@ from remediator.web.api import api_routes
 from remediator.web.auth import AuthVerdict
 from remediator.web.openapi import openapi_routes
 from remediator.web.pages import page_routes
-from remediator.web.paging import QueryError
 from remediator.web.parts import Parts
 from remediator.web.probes import probe_routes
+from remediator.web.query import QueryError
 from remediator.web.webhook import webhook_routes
 
 logger = logging.getLogger(__name__)
@@ -44,14 +44,13 @@ _REFUSALS = {
 def create_app(parts: Parts) -> Flask:
     """Build the application of `parts`. Starts nothing."""
     app = Flask("remediator.web", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = parts.max_body
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Answers are read by people, too: keep the order in which they are written.
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider's
     # `//webhook` is not found, rather than redirected: Alertmanager would follow, and lose the POST's body.
     app.url_map.merge_slashes = False
     _refuse_strangers(app, parts)
-    _tell_errors(app, parts)
+    _tell_errors(app)
     for routes in (webhook_routes, probe_routes, api_routes, page_routes):
         app.register_blueprint(routes(parts))
     app.register_blueprint(openapi_routes())
@@ -95,11 +94,11 @@ def _sent_by_another_site() -> bool:
     return request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
 
 
-def _tell_errors(app: Flask, parts: Parts) -> None:
+def _tell_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
         response = error.get_response()
-        response.data = app.json.dumps({"error": _sentence(error, parts.max_body)})
+        response.data = app.json.dumps({"error": _sentence(error)})
         response.content_type = "application/json"
         return response
 
@@ -112,9 +111,7 @@ def _tell_errors(app: Flask, parts: Parts) -> None:
         return jsonify(error=cut(str(error), 500)), 503
 
 
-def _sentence(error: HTTPException, max_body: int) -> str:
-    if isinstance(error, RequestEntityTooLarge):
-        return f"the body is larger than {max_body} bytes (--max-body)"
+def _sentence(error: HTTPException) -> str:
     if error.code == 404:
         return "no such path; GET /openapi.json lists those there are"
     if error.code == 405:

@@ -1,4 +1,6 @@
-"""Every canary and mirror now in the mesh: which destinations a person would have to know of at 3 a.m.
+"""Every destination that shares traffic with another now, and every mirror: what a person has to know of at 3 a.m.
+
+The stable side is listed, too: which part is the canary stands in no routing object.
 
 Pure: it reads the view of routing objects, and decides and changes nothing.
 """

@@ -90,7 +90,7 @@ def _webhook() -> dict[str, Any]:
         "400": _json('Not a version "4" notification. A retry with the same body fails again.', "NotificationError"),
         "403": _json("Sent by a browser for a page of another site.", "Error"),
         "413": _json("The body is larger than --max-body.", "Error"),
-        "503": _json("Something failed that a retry can mend; the outcomes so far.", "Outcomes"),
+        "503": _retry(),
     }
     operation = _operation("receiveNotification", "Alertmanager's receiver.", answers)
     operation["requestBody"] = {
@@ -100,10 +100,26 @@ def _webhook() -> dict[str, Any]:
     return operation
 
 
+def _retry() -> dict[str, Any]:
+    content = {"schema": {"anyOf": [ref("Outcomes"), ref("Error")]}}
+    return {
+        "description": "Something failed that a retry can mend; the outcomes so far."
+        " An error alone where not all of the body has come.",
+        "content": {"application/json": content},
+    }
+
+
 def _healthz() -> dict[str, Any]:
-    schema = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
-    answer = {"description": "Requests are answered.", "content": {"application/json": {"schema": schema}}}
-    return _open_operation("getHealth", "Liveness.", {"200": answer})
+    answers = {
+        "200": _status("Requests are answered.", "ok"),
+        "503": _status("A bug has ended what keeps the index; a restart mends that.", "broken"),
+    }
+    return _open_operation("getHealth", "Liveness.", answers)
+
+
+def _status(description: str, status: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"status": {"const": status}}, "required": ["status"]}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _readyz() -> dict[str, Any]:
@@ -121,17 +137,24 @@ def _metrics() -> dict[str, Any]:
 
 
 def _policies() -> dict[str, Any]:
-    answers = {"200": _json("In the order in which they are tried.", "PolicyList")}
+    answers = {
+        "200": _json("In the order in which they are tried.", "PolicyList"),
+        "400": _json("A parameter was given; there are none.", "Error"),
+    }
     return _operation("listPolicies", "The policies in force.", answers)
 
 
 def _exposures() -> dict[str, Any]:
     answers = {
         "200": _json("Sorted by namespace and name of the routing object.", "ExposureList"),
-        "400": _json("A parameter is wrong.", "Error"),
+        "400": _json("A parameter is wrong or unknown, or stands twice.", "Error"),
         "503": _json("The index cannot be believed now.", "Error"),
     }
-    operation = _operation("listExposures", "Every canary and mirror that gets traffic now.", answers)
+    operation = _operation(
+        "listExposures",
+        "Every destination that shares traffic with another now, the stable side among them, and every mirror.",
+        answers,
+    )
     operation["parameters"] = [
         _parameter("namespace", "Only routing objects of this namespace.", {"type": "string"}),
         _parameter(

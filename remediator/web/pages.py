@@ -10,6 +10,7 @@ import remediator
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError
 from remediator.logs import rfc3339
+from remediator.web.api import NOT_ENFORCED
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.parts import Parts
 from remediator.web.probes import readiness
@@ -33,6 +34,8 @@ def page_routes(parts: Parts) -> Blueprint:
             now=rfc3339(parts.clock()),
             state=readiness(parts),
             policies=parts.policies.current().policies.policies,
+            ceiling=parts.ceiling,
+            not_enforced=NOT_ENFORCED,
             exposures=shown[:MOST_EXPOSURES],
             hidden=max(0, len(shown) - MOST_EXPOSURES),
             fault=fault,

@@ -10,17 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from remediator.errors import InputError
 from remediator.web.exposures import Exposure
+from remediator.web.query import QueryError
 
 DEFAULT_LIMIT = 100
 MOST_LIMIT = 1_000
 
 _Key = tuple[str, str, str, int]
-
-
-class QueryError(InputError):
-    """A query parameter is wrong: HTTP 400."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from remediator.cluster.port import Cluster
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome
 from remediator.policies.load import Loaded
+from remediator.policies.model import Mode
 from remediator.web.auth import Authenticator
 
 
@@ -39,8 +40,10 @@ class Parts:
     metrics: Metrics
     authenticator: Authenticator
     max_body: int
-    """Bytes. A larger request is refused before it is read to its end."""
+    """Bytes. A larger request is refused, and never held in memory."""
     clock: Callable[[], float]
     """Unix time (s)."""
+    ceiling: Mode = Mode.ENFORCE
+    """No policy goes further (`--mode`)."""
     draining: threading.Event = field(default_factory=threading.Event)
     """Set once the server stops: it is no longer ready, and what was begun is finished."""

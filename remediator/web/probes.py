@@ -17,7 +17,9 @@ def probe_routes(parts: Parts) -> Blueprint:
 
     @blueprint.get("/healthz", endpoint="healthz")
     def healthz() -> ResponseReturnValue:
-        # Says only that requests are answered: an API server that is away is not mended by a restart.
+        # An API server that is away is not mended by a restart; a thread that a bug has ended is.
+        if parts.cluster.health().broken:
+            return jsonify(status="broken"), 503
         return jsonify(status="ok")
 
     @blueprint.get("/readyz", endpoint="readyz")
@@ -45,6 +47,7 @@ def readiness(parts: Parts) -> dict[str, Any]:
     return {
         "ready": health.synced and count > 0 and not draining,
         "draining": draining,
+        "ceiling": parts.ceiling.value,
         "index": {
             "synced": health.synced,
             "detail": health.detail,

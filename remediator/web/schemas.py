@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from remediator.outcome import Outcome, Reason
+from remediator.policies.model import Mode
 from remediator.web.auth import AuthVerdict
 from remediator.web.exposures import Via
 
@@ -77,7 +78,7 @@ def _notification() -> Schema:
         "properties": {
             "version": {"const": "4"},
             "groupKey": _TEXT,
-            "truncatedAlerts": _COUNT,
+            "truncatedAlerts": _COUNT | {"maximum": 2**64 - 1},
             "receiver": _TEXT,
             "status": {"enum": ["firing", "resolved"]},
             "alerts": _array(ref("Alert")),
@@ -146,7 +147,13 @@ def _readiness() -> Schema:
         }
     )
     return _object(
-        {"ready": {"type": "boolean"}, "draining": {"type": "boolean"}, "index": index, "policies": policies}
+        {
+            "ready": {"type": "boolean"},
+            "draining": {"type": "boolean"},
+            "ceiling": _said("No policy goes further (--mode).", {"enum": list(Mode)}),
+            "index": index,
+            "policies": policies,
+        }
     )
 
 
@@ -175,9 +182,11 @@ def _policy() -> Schema:
             "description": _TEXT,
             "matchers": _array(_TEXT),
             "actions": _array(_TEXT),
-            "mode": _TEXT,
+            "mode": _said("As written.", {"enum": list(Mode)}),
+            "effectiveMode": _said("The more careful of `mode` and the service's --mode.", {"enum": list(Mode)}),
             "target": target,
             "guards": guards,
+            "notEnforced": _said("Keys that are read and checked, and not obeyed by this version.", _array(_TEXT)),
             "source": _said("File and document.", _TEXT),
             "contentHash": _TEXT,
         }

@@ -13,6 +13,7 @@ from remediator.alerts import decode, parse_notification
 from remediator.errors import NotificationError
 from remediator.logs import cut
 from remediator.outcome import AlertOutcome
+from remediator.web.body import BodyTooLarge, IncompleteBody, read_body
 from remediator.web.parts import Parts
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def webhook_routes(parts: Parts) -> Blueprint:
     @blueprint.post("/webhook", endpoint="receive")
     def receive() -> ResponseReturnValue:
         # Whatever the Content-Type says: Alertmanager sends JSON, and so does a person's `curl -d`.
-        notification = parse_notification(decode(request.get_data(cache=False)))
+        notification = parse_notification(decode(read_body(request, parts.max_body)))
         outcomes = parts.pipeline.handle(notification)
         answer: dict[str, Any] = {"outcomes": [outcome_json(row) for row in outcomes]}
         if any(row.retriable for row in outcomes):
@@ -42,6 +43,17 @@ def webhook_routes(parts: Parts) -> Blueprint:
         message = cut(str(error), _LONGEST_ERROR)
         logger.warning("notification refused: %s", message, extra={"remote": request.remote_addr})
         return jsonify(error=message, expected=EXPECTED), 400
+
+    @blueprint.errorhandler(BodyTooLarge)
+    def refuse_large(error: BodyTooLarge) -> ResponseReturnValue:
+        # Alertmanager does not deliver it again now: somebody has to raise the setting, or split the group.
+        logger.warning("notification refused: %s", error, extra={"remote": request.remote_addr, "bytes": error.size})
+        return jsonify(error=str(error)), 413
+
+    @blueprint.errorhandler(IncompleteBody)
+    def ask_again(error: IncompleteBody) -> ResponseReturnValue:
+        logger.warning("notification did not arrive: %s", error, extra={"remote": request.remote_addr})
+        return jsonify(error=str(error)), 503
 
     @blueprint.after_request
     def count(response: Response) -> Response:

@@ -1,0 +1,74 @@
+"""How the pipeline tells what it did: whatever goes wrong there, what was done stays done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from remediator.alerts import parse_notification
+from remediator.metrics import Metrics
+from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline import Pipeline
+from remediator.policies.matchers import parse_matcher
+from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
+from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
+from tests.fakes import FakeCluster
+
+POLICY = Policy("all", "", (parse_matcher("alertname=~.+"),), TargetSpec(), tuple(Action), Mode.ENFORCE)
+MOST = 2**64 - 1
+
+
+class BrokenMetrics(Metrics):
+    """Metrics with a bug: no alert can be counted."""
+
+    def alert(self, status: str) -> None:
+        raise OverflowError(f"cannot count {status}")
+
+
+@dataclass(frozen=True)
+class Policies:
+    """A store that never changes, and what it has loaded."""
+
+    policies: PolicySet
+
+    def current(self) -> Policies:
+        return self
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def told(metrics: Metrics, executor: ThreadPoolExecutor, truncated: int = 0) -> tuple[AlertOutcome, ...]:
+    cluster = FakeCluster(virtual_service({"route": split(v1=90, v2=10)}), destination_rule(v1="v1", v2="v2"))
+    store: Any = Policies(PolicySet((POLICY,)))
+    payload = notification([alert(labels())]) | {"truncatedAlerts": truncated}
+    return Pipeline(cluster, store, metrics, executor).handle(parse_notification(payload))
+
+
+def test_a_bug_in_the_telling_asks_for_no_other_delivery(executor: ThreadPoolExecutor, caplog: Any) -> None:
+    """The canary has lost its traffic; a 500 would have Alertmanager deliver that again and again."""
+    with caplog.at_level(logging.INFO, logger="remediator.outcome"):
+        (row,) = told(BrokenMetrics(), executor)
+    assert (Outcome.APPLIED, Reason.PATCHED) == (row.outcome, row.reason)
+    outcome, error = caplog.records
+    assert "Applied" == outcome.outcome
+    assert "internal error while telling the outcomes" == error.getMessage()
+    assert "cannot count firing" in caplog.text
+
+
+def test_the_outcomes_are_told_before_what_was_left_out(executor: ThreadPoolExecutor, caplog: Any) -> None:
+    metrics = Metrics()
+    with caplog.at_level(logging.INFO, logger="remediator.outcome"):
+        told(metrics, executor, truncated=MOST)
+    first, second = caplog.records
+    assert "Applied" == first.outcome
+    assert f"Alertmanager left {MOST} alerts out" in second.getMessage()
+    assert "remediator_truncated_alerts_total 1.8446744073709552e+19" in metrics.render()[0].decode()
