@@ -91,16 +91,6 @@ def kubectl(stage: Stage, service: Service, samples: int) -> Pair:
     return Pair(Samples(tuple(ours[1:])), Samples(tuple(other[1:])))
 
 
-def kubectl_afresh(stage: Stage, samples: int) -> Samples:
-    """The same process with an empty cache, as in a container of its own."""
-    kubeconfig, seconds = stage.server.kubeconfig("guest"), []
-    for number in stage.progress.track("kubectl afresh", range(samples), samples):
-        with tempfile.TemporaryDirectory(prefix="kubectl-") as home:
-            seconds.append(_kubectl(number % stage.size, kubeconfig, home))
-        stage.put_back(number % stage.size)
-    return Samples(tuple(seconds))
-
-
 def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
     """One notification with an alert for each of many services, and as many bare PATCHes over as many connections
     as the service has threads; each round in seconds for all of them."""

@@ -56,7 +56,6 @@ def run(extent: Extent, progress: Progress) -> Results:
             fresh = measures.memory(service)
             _storm(extent, measures.storm(stage, service, extent.storm, extent.storms), results)
             _kubectl(pairs[-1].ours, measures.kubectl(stage, service, extent.kubectl), results)
-            _afresh(pairs[-1].ours, measures.kubectl_afresh(stage, extent.kubectl), results)
             _memory(stage.size, fresh, measures.memory(service), results)
         results.set_up = stage.set_up
     _planning(measures.planning(extent.samples), results)
@@ -100,12 +99,6 @@ def _kubectl(ours: Samples, alternating: Pair, results: Results) -> None:
     )
     figure = Figure("faster than kubectl", kubectl.p50 / ours.p50, TIMES, raw, Target(10.0, at_most=False))
     results.add(figure, service=ours, alternating=alternating.ours, kubectl=kubectl)
-
-
-def _afresh(ours: Samples, kubectl: Samples, results: Results) -> None:
-    raw = f"kubectl patch --type=json with an empty cache, {kubectl} over {ours}"
-    figure = Figure("faster than kubectl in a new container", kubectl.p50 / ours.p50, TIMES, raw)
-    results.add(figure, kubectl=kubectl)
 
 
 def _memory(size: int, fresh: Memory, after: Memory, results: Results) -> None:

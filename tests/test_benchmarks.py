@@ -46,7 +46,6 @@ def test_a_quick_run_tells_every_figure(tmp_path: Path) -> None:
         "that ratio at 40 over that at 10",
         "storm",
         "faster than kubectl",
-        "faster than kubectl in a new container",
         "resident memory of the worker, 40 VirtualServices",
         "resident memory of gunicorn's parent",
         "both together",
