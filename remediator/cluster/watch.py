@@ -14,6 +14,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -173,22 +174,25 @@ class Watch:
         return version[0]
 
     def _pages(self, resource: Resource, version: list[str]) -> Iterator[dict[str, Any]]:
-        """Every object, with one page in memory; at the end the list's resourceVersion is put in `version`.
+        """Every object; at the end the list's resourceVersion is put in `version`.
 
-        Without a resourceVersion in the query the answer is what etcd holds, not what a cache once held.
+        Two pages are in memory: the next one comes while this one is brought into the index. Without a
+        resourceVersion in the query the answer is what etcd holds, not what a cache once held.
         """
-        query = {"limit": str(PAGE_SIZE)}
+        path, query = resource.path(self.scope.namespace), {"limit": str(PAGE_SIZE)}
         kind = {"apiVersion": f"{resource.group}/{resource.version}", "kind": self.scope.kind}
-        while not self._stop.is_set():
-            page = self._rest.get(resource.path(self.scope.namespace), query)
-            self._heard()
-            for body in _items(page):
-                yield kind | body
-            token = _metadata(page).get("continue")
-            if not token:
-                version.append(_version(page))
-                return
-            query["continue"] = token
+        page = self._rest.get(path, query)
+        with ThreadPoolExecutor(1, thread_name_prefix=f"list {self.scope}") as ahead:
+            while not self._stop.is_set():
+                self._heard()
+                token = _metadata(page).get("continue")
+                coming = ahead.submit(self._rest.get, path, query | {"continue": token}) if token else None
+                for body in _items(page):
+                    yield kind | body
+                if coming is None:
+                    version.append(_version(page))
+                    return
+                page = coming.result()
         raise Unavailable("stopped before the list was complete")
 
     # -- watch
