@@ -19,6 +19,7 @@ import pytest
 from tests.builders import alert, destination, labels, notification, policy, split, virtual_service
 from tests.definitions import ISTIO_WITHOUT_V1
 from tests.processes import Missing, binary, wait_until
+from tests.real_world import cleared
 from tests.scripted import ScriptedServer, reply, scripted
 from tests.servers import Alertmanager, ApiServer, running_alertmanager, running_api_server
 from tests.service import Service, running_service
@@ -164,6 +165,7 @@ def mesh(request: pytest.FixtureRequest) -> Iterator[Mesh]:
             binary("PROMETHEUS_BIN_DIR", "alertmanager", "prometheus-alertmanager")
             if request.param == "v1":
                 server = request.getfixturevalue("api_server")
+                cleared(server)  # other modules use it too, and clear it before, not after
             else:
                 server = stack.enter_context(running_api_server(ISTIO_WITHOUT_V1))
         except Missing as missing:
