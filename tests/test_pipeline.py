@@ -123,6 +123,43 @@ def test_nothing_to_do_is_said_of_the_object_and_not_of_an_old_index(handle: Han
     assert [100, 0] == weights(cluster)
 
 
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        pytest.param(Unavailable("away"), ("Failed", "Unavailable"), id="the API server is away"),
+        pytest.param(Forbidden("get", "virtualservices"), ("Denied", "Forbidden"), id="no permission to read"),
+        pytest.param(NotFound("gone"), ("Unchanged", "NotExposed"), id="the object is gone"),
+    ],
+)
+def test_nothing_is_said_of_an_object_that_cannot_be_read(
+    handle: Handle, error: ClusterError, ending: tuple[str, str]
+) -> None:
+    class Unreadable(FakeCluster):
+        def read(self, ref: TargetRef) -> Snapshot:
+            raise error
+
+    cluster = Unreadable(virtual_service({"route": split(v1=100, v2=0)}), RULE)
+    assert [(*ending, "reviews")] == endings(handle(cluster))
+
+
+def test_a_refusal_is_said_of_the_object_and_not_of_an_old_index(handle: Handle) -> None:
+    cluster = FakeCluster(virtual_service({"route": split(v2=None)}), RULE)
+    cluster.edit(REVIEWS, lambda body: body["spec"]["http"][0].update(route=split(v1=90, v2=10)))
+    assert [("Applied", "Patched", "reviews")] == endings(handle(cluster))
+
+
+def test_what_the_index_did_not_know_counts_for_the_most_targets_too(handle: Handle) -> None:
+    """One object is known to expose the suspect; a second does so since a moment ago."""
+    late = virtual_service({"route": split(v1=100, v2=0)}, name="late")
+    cluster = FakeCluster(CANARY, late, RULE)
+    exposed = {"route": split(v1=90, v2=10)}
+    cluster.edit(TargetRef("VirtualService", "shop", "late"), lambda body: body["spec"]["http"][0].update(exposed))
+    one = policy(guards=Guards(max_targets=1))
+    assert [("Failed", "Conflict", "late"), ("Applied", "Patched", "reviews")] == endings(
+        handle(cluster, policies=(one,))
+    )
+
+
 def test_an_unknown_version_is_told_the_known_ones(handle: Handle) -> None:
     (row,) = handle(FakeCluster(CANARY, RULE), labels("V2"))
     assert (

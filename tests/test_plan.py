@@ -179,6 +179,19 @@ class TestNamedStable:
         found = plan(virtual_service({"route": split(new=None)}), demand(stable="v1"), rules=(rule,))
         assert {"old": None} == weights(found.after)
 
+    def test_an_accused_one_does_not_make_another_service_stable(self) -> None:
+        body = virtual_service({"route": [*split(v2=50), *split("ratings", v1=50)]})
+        body["spec"]["http"][0]["route"][1]["destination"] = destination(host="ratings")
+        verdict = plan(body, demand("v2", stable="v1"), demand("v1", stable="v3")).verdicts[0]
+        assert isinstance(verdict, Refusal)
+        assert Reason.NO_STABLE_DESTINATION == verdict.reason
+
+    def test_a_rule_for_the_whole_mesh_does_not_hide_it(self) -> None:
+        """The usual mTLS rule in the root namespace; nobody asks it where the service's namespace has a rule."""
+        mesh = destination_rule("*.local", "istio-system")
+        body = virtual_service(when(route=split(v2=None)), {"route": split(v1=None)})
+        assert {"v1": None} == weights(plan(body, demand(stable="v1"), rules=(mesh, THREE)).after)
+
     def test_an_accused_one_is_none(self) -> None:
         body = virtual_service(when(route=split(v2=None)), {"route": split(v3=None)})
         found = plan(body, demand("v2", stable="v1"), demand("v1", stable="v3"))
@@ -239,8 +252,9 @@ class TestSubsets:
         assert {"v1": 70, "gone": 30, "v2": 0} == weights(found.after)
 
     def test_two_namespaces_that_disagree_are_not_separable(self) -> None:
-        rules = (destination_rule(v1="v1", v2="v2"), destination_rule(FQDN, "istio-system", v1="v1", v2="v3"))
-        verdict = plan(virtual_service({"route": split(v1=90, v2=10)}), rules=rules).verdicts[0]
+        rules = (destination_rule(v1="v1", v2="v2"), destination_rule(FQDN, "edge", v1="v1", v2="v3"))
+        body = virtual_service({"route": split(FQDN, v1=90, v2=10)}, namespace="edge")
+        verdict = plan(body, rules=rules).verdicts[0]
         assert isinstance(verdict, Refusal)
         assert Reason.NOT_SEPARABLE == verdict.reason
 
@@ -344,6 +358,18 @@ class TestMirrors:
         assert "mirrors" not in found.after["spec"]["http"][0]
         assert body["spec"]["http"][1] == found.after["spec"]["http"][1]
 
+    @pytest.mark.parametrize("weight", [10, 0])
+    def test_all_is_about_routes_as_they_were(self, weight: int) -> None:
+        """The canary's host has no weight left, or never had any here; the other route gives it some."""
+        first = {
+            "route": by_host(reviews_stable=100 - weight, reviews_canary=weight),
+            "mirror": destination(host="audit"),
+        }
+        body = virtual_service(when(**first), {"route": by_host(reviews_stable=90, reviews_canary=10)})
+        found = plan(body, demand(host="reviews-canary", mirrors=MirrorScope.ALL), rules=())
+        assert (True,) == found.verdicts
+        assert ("mirror" in found.after["spec"]["http"][0]) == (weight == 0)
+
     def test_a_mirror_to_a_host_of_its_own_is_the_suspect(self) -> None:
         body = virtual_service({"route": [{"destination": destination()}], "mirror": destination(host="reviews-v2")})
         found = plan(body, demand(host="reviews-v2"), rules=())
@@ -437,6 +463,25 @@ def test_changes_read_as_a_person_says_them() -> None:
         "http[1]: reviews.shop subset v2 weight 10 → 0",
         "http[1]: mirror to reviews.shop subset v2 (100 %) removed",
     ) == plan(body).plan.changes
+
+
+def test_a_share_that_changes_twice_is_told_in_full() -> None:
+    found = plan(virtual_service({"route": split(v2=50, v3=50)}), demand("v2", stable="v1"), demand("v3", stable="v1"))
+    assert (
+        "http[0]: reviews.shop subset v2 → reviews.shop subset v1",
+        "http[0]: reviews.shop subset v2 weight 50 → 100",
+        "http[0]: reviews.shop subset v3 weight 50 → 0",
+    ) == found.plan.changes
+
+
+def test_another_host_is_not_put_in_the_place_of_a_share_with_a_port() -> None:
+    """The port is the service's own; on the other one it may lead nowhere."""
+    canary = {"destination": destination("v2", "reviews-canary", 9080), "weight": 100}
+    body = virtual_service(when(route=[canary, *split(v3=0)]), {"route": split(v1=None)})
+    rules = (THREE, destination_rule("reviews-canary", v2="v2"))
+    verdict = plan(body, demand(host="reviews-canary"), rules=rules).verdicts[0]
+    assert isinstance(verdict, Refusal)
+    assert Reason.NO_STABLE_DESTINATION == verdict.reason
 
 
 def test_the_patch_says_what_it_expects_and_what_it_does() -> None:

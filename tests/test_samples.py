@@ -21,7 +21,7 @@ from remediator.alerts import Alert, parse_alerts
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome
-from remediator.pipeline.execution import execute
+from remediator.pipeline.execution import Limits, execute
 from remediator.pipeline.preparation import prepare
 from remediator.pipeline.rows import settle
 from remediator.policies.matchers import parse_matcher
@@ -91,7 +91,8 @@ def accusation(host: str, version: str) -> Alert:
 
 def outcomes(alert: Alert, cluster: LocalCluster) -> tuple[AlertOutcome, ...]:
     prepared = prepare([alert], POLICIES, cluster, Mode.OBSERVE)
-    rows = [row for work in prepared.works for row in execute(work, cluster, lambda _attempt: None)]
+    limits = Limits(prepared.works)
+    rows = [row for work in prepared.works for row in execute(work, cluster, lambda _attempt: None, limits)]
     return settle([*prepared.rows, *rows])
 
 

@@ -21,6 +21,10 @@ def created(body: dict[str, Any], at: str) -> dict[str, Any]:
     return body | {"metadata": body["metadata"] | {"creationTimestamp": at}}
 
 
+def private(body: dict[str, Any]) -> dict[str, Any]:
+    return body | {"spec": body["spec"] | {"exportTo": ["."]}}
+
+
 @pytest.mark.parametrize(
     ("bodies", "expected"),
     [
@@ -33,8 +37,13 @@ def created(body: dict[str, Any], at: str) -> dict[str, Any]:
         pytest.param((destination_rule(FQDN, "istio-system", green="v2"),), {"v2"}, id="the root namespace counts"),
         pytest.param(
             (destination_rule(green="v2"), destination_rule(FQDN, "istio-system", green="v3")),
+            {"v2"},
+            id="the root namespace is not asked where the service's own has a rule",
+        ),
+        pytest.param(
+            (private(destination_rule(green="v2")), destination_rule(FQDN, "istio-system", green="v3")),
             {"v2", "v3"},
-            id="it depends on the client",
+            id="it depends on the client where that rule is private",
         ),
         pytest.param(
             (destination_rule("*.shop.svc.cluster.local", green="v1"), destination_rule(green="v2")),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected
 from remediator.metrics import Attempt
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline.preparation import Work
+from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.rows import reason_of
 from remediator.policies.model import Mode
 from remediator.traffic.suspect import Refusal
@@ -20,19 +21,45 @@ ATTEMPTS = 5
 Rows = tuple[tuple[int, AlertOutcome], ...]
 
 
-def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) -> Rows:
+class Limits:
+    """How many objects each case may still change beyond those that were counted; asked from many threads."""
+
+    def __init__(self, works: Iterable[Work]) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[int, int] = {}
+        for work in works:
+            for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
+                left = self._left.setdefault(case.number, case.policy.guards.max_targets)
+                self._left[case.number] = left - (verdict is True)
+
+    def take(self, cases: Iterable[Case]) -> bool:
+        """Count one object more for each of `cases`; False if that is too many for one of them."""
+        with self._lock:
+            for case in cases:
+                self._left[case.number] -= 1
+            return all(self._left[case.number] >= 0 for case in cases)
+
+
+def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None], limits: Limits) -> Rows:
     """Carry out one work, and say how each of its cases ended. Raises nothing but what is a bug.
 
     Args:
         attempted: told how each patch that was sent ended.
+        limits: of the notification that the work is part of.
     """
     for attempt in range(ATTEMPTS):
+        # The index may lag behind: a no, and that nothing is to be done, are said of the object itself.
+        if attempt or not all(verdict is True for verdict in work.proposal.verdicts):
+            try:
+                live = work.on(cluster.read(work.ref))
+            except ClusterError as error:
+                return _failed(work, error, known=False)
+            if not limits.take(_joined(work, live)):
+                return _ended(live, Outcome.FAILED, Refusal(Reason.CONFLICT, _MORE_THAN_COUNTED))
+            work = live
+        if work.proposal.patch is None or work.mode is Mode.APPROVE:
+            return carried_out(work)
         try:
-            # The index may lag behind: that nothing is to be done is said of the object itself, and not of that.
-            if attempt or False in work.proposal.verdicts:
-                work = work.on(cluster.read(work.ref))
-            if work.proposal.patch is None or work.mode is Mode.APPROVE:
-                return carried_out(work)
             _send(work, cluster, attempted)
         except Conflict:
             continue
@@ -41,6 +68,18 @@ def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) 
         return carried_out(work)
     message = f"the object changed {ATTEMPTS} times between reading and patching; the next delivery tries again"
     return _ended(work, Outcome.FAILED, Refusal(Reason.CONFLICT, message))
+
+
+_MORE_THAN_COUNTED = (
+    "the object has changed since it was indexed, and with it the policy's spec.guards.maxTargets would be exceeded; "
+    "the next delivery counts again"
+)
+
+
+def _joined(before: Work, after: Work) -> list[Case]:
+    """The cases that the index said would change nothing here, and that would change something after all."""
+    pairs = zip(before.cases, before.proposal.verdicts, after.proposal.verdicts, strict=True)
+    return [case for case, was, now in pairs if now is True and was is not True]
 
 
 def _send(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) -> None:
@@ -76,24 +115,30 @@ _WORDS = {
 }
 
 
-def _failed(work: Work, error: ClusterError) -> Rows:
-    """How each case of a work ends that the cluster did not carry out."""
+def _failed(work: Work, error: ClusterError, *, known: bool = True) -> Rows:
+    """How each case of a work ends that the cluster did not carry out.
+
+    Args:
+        known: False if the object itself could not be read, so that nothing that was planned is certain.
+    """
     if isinstance(error, NotFound):
-        return _ended(work, Outcome.UNCHANGED, Refusal(Reason.NOT_EXPOSED, "is gone, and its routes with it"))
+        why = Refusal(Reason.NOT_EXPOSED, "is gone, and its routes with it")
+        return _ended(work, Outcome.UNCHANGED, why, known=known)
     if isinstance(error, Forbidden):
-        return _ended(work, Outcome.DENIED, Refusal(Reason.FORBIDDEN, str(error)))
+        return _ended(work, Outcome.DENIED, Refusal(Reason.FORBIDDEN, str(error)), known=known)
     if isinstance(error, Rejected):
-        return _ended(work, Outcome.DENIED, Refusal(Reason.REJECTED, f"the server refused the change: {error}"))
-    return _ended(work, Outcome.FAILED, Refusal(reason_of(error), str(error)))
+        why = Refusal(Reason.REJECTED, f"the server refused the change: {error}")
+        return _ended(work, Outcome.DENIED, why, known=known)
+    return _ended(work, Outcome.FAILED, Refusal(reason_of(error), str(error)), known=known)
 
 
-def _ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] = ()) -> Rows:
-    """The rows of a work: `outcome` for the cases that take part; what the planner said for the others."""
+def _ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] = (), *, known: bool = True) -> Rows:
+    """The rows of a work: `outcome` for the cases that take part; what the planner said for the others, if known."""
     return tuple(
         (
             case.number,
             replace(case.row(work.ref, outcome, *why.words), changes=changes)
-            if verdict is True
+            if verdict is True or not known
             else work.refused(case, verdict),
         )
         for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)

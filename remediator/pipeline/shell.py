@@ -14,7 +14,7 @@ from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Cluster
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline.execution import execute
+from remediator.pipeline.execution import Limits, execute
 from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.rows import Rows, row, settle
 from remediator.policies.load import PolicyStore
@@ -68,18 +68,18 @@ class Pipeline:
     def _rows(self, notification: Notification, begun: float) -> tuple[AlertOutcome, ...]:
         loaded = self.policies.current()
         prepared = prepare(notification.alerts, loaded.policies, self.cluster, self.ceiling)
-        rows = list(prepared.rows)
+        rows, limits = list(prepared.rows), Limits(prepared.works)
         if len(prepared.works) == 1:
             # No thread for one target: the hop costs as much as the planning.
-            rows += self._execute(prepared.works[0], begun)
+            rows += self._execute(prepared.works[0], limits, begun)
         else:
-            for done in self.executor.map(lambda work: self._execute(work, begun), prepared.works):
+            for done in self.executor.map(lambda work: self._execute(work, limits, begun), prepared.works):
                 rows += done
         return settle(rows)
 
-    def _execute(self, work: Work, begun: float) -> Rows:
+    def _execute(self, work: Work, limits: Limits, begun: float) -> Rows:
         try:
-            rows = execute(work, self.cluster, self.metrics.attempt)
+            rows = execute(work, self.cluster, self.metrics.attempt, limits)
         except Exception as error:  # one target's bug must not take the others with it
             self.log.exception("internal error at %s", work.ref)
             return [(case.number, _internal(case.alert, error)) for case in work.cases]

@@ -101,6 +101,13 @@ class Facts:
         )
 
 
+def concerns(route: Route, suspect: Suspect) -> bool:
+    """Whether a route sends or mirrors anything to the suspect's host, whichever version."""
+    shares = [share.destination for share in route.shares if share.weight > 0]
+    mirrors = [mirror.destination for mirror in route.mirrors]
+    return any(destination.host == suspect.host for destination in (*shares, *mirrors))
+
+
 def is_live(route: Route, mirror: Mirror) -> bool:
     """Whether a mirror copies any traffic now."""
     return route.reachable and mirror.percentage > 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from remediator.outcome import Reason
 from remediator.policies.model import Action, MirrorScope
-from remediator.traffic.exposure import Facts, Relation, is_live
+from remediator.traffic.exposure import Facts, Relation, concerns, is_live
 from remediator.traffic.stable import Receivers, Scene, choose
 from remediator.traffic.suspect import Demand, Refusal, Suspect, suspects
 from remediator.traffic.view import Route, RoutingObject, Share
@@ -76,7 +76,11 @@ def withdraw(
             changed = _revert(routing, route, facts, demand, accused)
         if isinstance(changed, Refusal):
             return changed
-        routes.append(_remove_mirrors(changed, facts, demand) if Action.REMOVE_MIRRORS in demand.actions else changed)
+        removes = Action.REMOVE_MIRRORS in demand.actions and (
+            # Of the route as it was: without its weight, the service may no longer be concerned.
+            demand.mirrors is MirrorScope.SUSPECT or concerns(route, demand.suspect)
+        )
+        routes.append(_remove_mirrors(changed, facts, demand) if removes else changed)
     return replace(routing, routes=tuple(routes))
 
 
@@ -152,8 +156,6 @@ def shift(shares: tuple[Share, ...], suspects: Sequence[int], receivers: Sequenc
 
 
 def _remove_mirrors(route: Route, facts: Facts, demand: Demand) -> Route:
-    if demand.mirrors is MirrorScope.ALL and not _concerns(route, demand.suspect):
-        return route
     gone = [
         mirror
         for mirror in route.mirrors
@@ -167,19 +169,12 @@ def _remove_mirrors(route: Route, facts: Facts, demand: Demand) -> Route:
     return replace(route, mirrors=kept)
 
 
-def _concerns(route: Route, suspect: Suspect) -> bool:
-    """Whether a route sends or mirrors anything to the suspect's host, whichever version."""
-    destinations = [share.destination for share in route.shares if share.weight > 0]
-    destinations += [mirror.destination for mirror in route.mirrors]
-    return any(destination.host == suspect.host for destination in destinations)
-
-
 def _describe(old: Route, new: Route) -> list[str]:
     lines = []
     for was, now in zip(old.shares, new.shares, strict=True):
         if was.destination != now.destination:
             lines.append(f"{old}: {was.destination} → {now.destination}")
-        elif was.weight != now.weight:
+        if was.weight != now.weight:
             lines.append(f"{old}: {was.destination} weight {was.weight} → {now.weight}")
     for mirror in old.mirrors:
         if mirror not in new.mirrors:

@@ -7,7 +7,7 @@ from typing import Any
 
 from remediator.policies.model import Action, MirrorScope
 from remediator.traffic import virtualservice
-from remediator.traffic.exposure import Facts, Relation, is_live
+from remediator.traffic.exposure import Facts, Relation, concerns, is_live
 from remediator.traffic.suspect import Demand, Suspect
 from remediator.traffic.view import Route, RoutingObject
 
@@ -28,13 +28,13 @@ def disproof(
         return "Istio refuses such a VirtualService: " + "; ".join(faults[:5])
     view = virtualservice.read(after)
     for demand in demands:
-        left = next((route for route in view.routes if _reaches(route, facts, demand)), None)
-        if left is not None:
-            return f"{left}: {demand.suspect} would still get traffic"
+        for old, new in zip(before.routes, view.routes, strict=True):
+            if _reaches(old, new, facts, demand):
+                return f"{new}: {demand.suspect} would still get traffic"
     return next(_losses(before, view, facts, accused), None)
 
 
-def _reaches(route: Route, facts: Facts, demand: Demand) -> bool:
+def _reaches(before: Route, route: Route, facts: Facts, demand: Demand) -> bool:
     """Whether `route` gives the suspect anything that the demand's actions take away; what is unclear counts."""
     suspect = demand.suspect
     if Action.REVERT_TO_STABLE in demand.actions and route.reachable:
@@ -45,7 +45,7 @@ def _reaches(route: Route, facts: Facts, demand: Demand) -> bool:
         return False
     live = [mirror for mirror in route.mirrors if is_live(route, mirror)]
     if demand.mirrors is MirrorScope.ALL:
-        return bool(live) and any(destination.host == suspect.host for destination in route.destinations)
+        return bool(live) and concerns(before, suspect)
     return any(facts.of_mirror(mirror, suspect) not in (Relation.OTHER, Relation.DEAD) for mirror in live)
 
 

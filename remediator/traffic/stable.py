@@ -60,7 +60,10 @@ def choose(scene: Scene) -> Receivers | Destination | Refusal:
         return _no_stable(scene, _other_destinations(scene, used))
     only = next(iter(used))
     here = [position for position in scene.free if _without_port(scene.route.shares[position].destination) == only]
-    return Receivers((here[0],)) if here else only
+    if here:
+        return Receivers((here[0],))
+    # In the suspect's place only another part of the same service: a port is the service's own.
+    return only if only.host == scene.demand.suspect.host else _no_stable(scene, _other_destinations(scene, used))
 
 
 def _named(scene: Scene) -> Receivers | Destination | Refusal:
@@ -72,15 +75,12 @@ def _named(scene: Scene) -> Receivers | Destination | Refusal:
     ]
     if here:
         return Receivers(scene.live(here) or (here[0],))
-    subsets = [
-        subset
-        for subset in _subsets(scene.routing, facts, stable)
-        if facts.is_other(Destination(stable.host, subset), scene.accused)
-    ]
+    named = _subsets(scene.routing, facts, stable)
+    subsets = [name for name in named if facts.is_other(Destination(stable.host, name), scene.accused)]
     if len(subsets) == 1:
         return Destination(stable.host, subsets[0])
     elsewhere = scene.live(position for position in scene.free if shares[position].destination.host != stable.host)
-    if elsewhere and not subsets:
+    if elsewhere and not named:
         return Receivers(elsewhere)
     listed = ", ".join(subsets) or "none that is not accused itself"
     return _no_stable(scene, f"subsets of the policy's stable version {stable.version}: {listed}")

@@ -34,6 +34,8 @@ class DestinationRule:
     created: str
     """creationTimestamp as written (RFC 3339 sorts as text); empty if unknown."""
     subsets: tuple[Subset, ...]
+    exported: bool = True
+    """False: only clients of its own namespace ask it."""
 
     def covers(self, host: Host) -> bool:
         """Whether this rule speaks of `host`."""
@@ -57,6 +59,7 @@ def read(body: Mapping[str, object]) -> DestinationRule:
         subsets=tuple(_subset(item) for item in subsets if isinstance(item, Mapping) and item.get("name"))
         if isinstance(subsets, list)
         else (),
+        exported=spec.get("exportTo") != ["."],
     )
 
 
@@ -104,6 +107,9 @@ class Rules:
             # A ServiceEntry's host tells no namespace, so all may count there.
             if rule.covers(host) and (home is None or rule.namespace in {namespace, home, ROOT_NAMESPACE}):
                 by_namespace.setdefault(rule.namespace, []).append(rule)
+        if home != ROOT_NAMESPACE != namespace and any(rule.exported for rule in by_namespace.get(home or "", ())):
+            # The mesh's own rules are asked only where the service's namespace has none.
+            by_namespace.pop(ROOT_NAMESPACE, None)
         return [_most_specific(group) for group in by_namespace.values()]
 
 
