@@ -222,6 +222,7 @@ class TestNamedStable:
         verdict = plan(virtual_service({"route": split(v3=90, v2=10)}), demand(stable="v9")).verdicts[0]
         assert isinstance(verdict, Refusal)
         assert Reason.NO_STABLE_DESTINATION == verdict.reason
+        assert "subsets of the policy's stable version v9: none. Give that version a subset" in verdict.message
 
 
 class TestSubsets:
@@ -469,7 +470,7 @@ def test_a_share_that_changes_twice_is_told_in_full() -> None:
     found = plan(virtual_service({"route": split(v2=50, v3=50)}), demand("v2", stable="v1"), demand("v3", stable="v1"))
     assert (
         "http[0]: reviews.shop subset v2 → reviews.shop subset v1",
-        "http[0]: reviews.shop subset v2 weight 50 → 100",
+        "http[0]: reviews.shop subset v1 weight 50 → 100",
         "http[0]: reviews.shop subset v3 weight 50 → 0",
     ) == found.plan.changes
 

@@ -16,7 +16,6 @@ from remediator.policies import match
 from remediator.policies.model import Mode, Policy
 from remediator.traffic import virtualservice
 from remediator.traffic.proposal import advise
-from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Advice
 
 CHANGES = 2
@@ -104,13 +103,11 @@ def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
     """How each case of a work would end, if nobody else changes the object meanwhile."""
     outcome, reason = _ENDS[work.mode]
     for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
-        if isinstance(verdict, Refusal):
-            yield case.number, case.row(work.ref, Outcome.DENIED, *verdict.words)
-        elif verdict:
+        if verdict is True:
             changes = work.proposal.plan.changes
             yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
-            yield case.number, case.row(work.ref, Outcome.UNCHANGED, *case.demand.unmet.words)
+            yield case.number, work.refused(case, verdict)
 
 
 def _warnings(snapshots: Iterable[Snapshot]) -> Iterator[Warnings]:

@@ -6,18 +6,10 @@ import logging
 import threading
 
 from remediator.policies.load import Loaded, PolicyStore
-from remediator.policies.model import Guards, Policy
+from remediator.policies.model import NOT_ENFORCED, Guards, Policy
 
 LOOK_S = 5.0
 """Seconds between two looks. An alert always looks itself: this is only for the log."""
-
-_LATER = {
-    "cooldown": "spec.guards.cooldown",
-    "hold": "spec.guards.hold",
-    "stable_ready": "spec.guards.stableReady",
-    "freeze": "spec.guards.freeze",
-}
-"""Guards that are read and checked, and that nothing obeys yet: field → key."""
 
 
 class PolicyNews:
@@ -69,4 +61,4 @@ class PolicyNews:
 def not_enforced(policy: Policy) -> tuple[str, ...]:
     """The guards of `policy` that say something else than the default, and that this version does not obey."""
     default = Guards()
-    return tuple(key for field, key in _LATER.items() if getattr(policy.guards, field) != getattr(default, field))
+    return tuple(key for field, key in NOT_ENFORCED.items() if getattr(policy.guards, field) != getattr(default, field))

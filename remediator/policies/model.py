@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Final
 
 from remediator.policies.intervals import TimeInterval
 from remediator.policies.matchers import Matcher
@@ -94,6 +96,17 @@ class Guards:
     """Least share (0 to 1) of the stable side's endpoints that must be ready; 0 switches the guard off."""
     freeze: tuple[TimeInterval, ...] = ()
     """When nothing is changed."""
+
+
+NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cooldown": "spec.guards.cooldown",
+        "hold": "spec.guards.hold",
+        "stable_ready": "spec.guards.stableReady",
+        "freeze": "spec.guards.freeze",
+    }
+)
+"""Guards that are read and checked, and that nothing obeys yet: field → key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _describe(old: Route, new: Route) -> list[str]:
         if was.destination != now.destination:
             lines.append(f"{old}: {was.destination} → {now.destination}")
         if was.weight != now.weight:
-            lines.append(f"{old}: {was.destination} weight {was.weight} → {now.weight}")
+            lines.append(f"{old}: {now.destination} weight {was.weight} → {now.weight}")
     for mirror in old.mirrors:
         if mirror not in new.mirrors:
             how = "switched off" if any(kept.slot == mirror.slot for kept in new.mirrors) else "removed"

@@ -82,7 +82,7 @@ def _named(scene: Scene) -> Receivers | Destination | Refusal:
     elsewhere = scene.live(position for position in scene.free if shares[position].destination.host != stable.host)
     if elsewhere and not named:
         return Receivers(elsewhere)
-    listed = ", ".join(subsets) or "none that is not accused itself"
+    listed = ", ".join(subsets) or (f"{', '.join(named)}, accused as well" if named else "none")
     return _no_stable(scene, f"subsets of the policy's stable version {stable.version}: {listed}")
 
 

@@ -7,15 +7,13 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from remediator.policies.model import Guards, Mode, Policy, TargetSpec
+from remediator.policies.model import NOT_ENFORCED, Guards, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.paging import parse_page
 from remediator.web.parts import Parts
 from remediator.web.query import refuse_unknown
 
-NOT_ENFORCED = ("spec.guards.cooldown", "spec.guards.hold", "spec.guards.stableReady", "spec.guards.freeze")
-"""Keys of a policy that are read and checked, and that this version does not obey."""
 EXPOSURE_PARAMETERS = ("namespace", "limit", "continue")
 
 
@@ -52,7 +50,7 @@ def policy_json(policy: Policy, ceiling: Mode) -> dict[str, Any]:
         "effectiveMode": policy.mode.capped(ceiling).value,
         "target": _target_json(policy.target),
         "guards": _guards_json(policy.guards),
-        "notEnforced": NOT_ENFORCED,
+        "notEnforced": list(NOT_ENFORCED.values()),
         "source": policy.source,
         "contentHash": policy.content_hash,
     }

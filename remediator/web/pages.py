@@ -10,7 +10,7 @@ import remediator
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError
 from remediator.logs import rfc3339
-from remediator.web.api import NOT_ENFORCED
+from remediator.policies.model import NOT_ENFORCED
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.parts import Parts
 from remediator.web.probes import readiness
@@ -35,7 +35,7 @@ def page_routes(parts: Parts) -> Blueprint:
             state=readiness(parts),
             policies=parts.policies.current().policies.policies,
             ceiling=parts.ceiling,
-            not_enforced=NOT_ENFORCED,
+            not_enforced=list(NOT_ENFORCED.values()),
             exposures=shown[:MOST_EXPOSURES],
             hidden=max(0, len(shown) - MOST_EXPOSURES),
             fault=fault,
