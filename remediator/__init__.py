@@ -3,10 +3,11 @@
 The house, in the order of the flow (arrows point one way; import-linter checks it):
 
     cli, web     the doors: commands; the webhook, the API, the page
-    pipeline     the shell: runs the stages for one notification; owns the clock
-    cluster      the outside: the port, the Kubernetes adapter, the local adapter, the index
+    pipeline     the shell: runs the stages for one notification, undoes, keeps the records few; owns the clock
+    cluster      the outside: the port, the Kubernetes adapter, the local adapter, the indexes
     metrics      every metric there is
     logs         JSON lines
+    records      the Remediation: written before the patch, ended after it; the port where they are kept; Events
     traffic      pure: hosts and subsets, the view of a routing object, plan, patch, undo
     policies     model, loading and matching of policy files
     alerts       Alertmanager's notification

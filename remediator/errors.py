@@ -7,6 +7,7 @@ RemediatorError
 │   └── SettingsError          exit 1
 └── ClusterError             the other side said no, or nothing
     ├── Conflict               the object moved: read it again, plan again (409, a failed `test`)
+    ├── AlreadyExists          somebody was quicker: read theirs, and go on from it (409 to a create)
     ├── NotFound               the object is gone: read again, plan again (404)
     ├── Forbidden              final: a person must grant the permission (403)
     ├── Rejected               final: the server refused this very change (400, 413, 415, 422)
@@ -69,6 +70,10 @@ class ClusterError(RemediatorError):
 
 class Conflict(ClusterError):
     """The object is no longer the one that was read. Read, plan and guard again."""
+
+
+class AlreadyExists(ClusterError):
+    """There is an object of this name. Read it, and go on from what it says."""
 
 
 class NotFound(ClusterError):

@@ -58,14 +58,17 @@ def configure(stream: TextIO, level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
-def outcome(logger: logging.Logger, row: AlertOutcome, *, group_key: str, duration_s: float) -> None:
-    """Write the one line that says how an alert ended for one target.
+def outcome(
+    logger: logging.Logger, row: AlertOutcome, *, group_key: str = "", duration_s: float = 0.0, asked_by: str = ""
+) -> None:
+    """Write the one line that says how an alert, or what a person asked for, ended for one target.
 
     Args:
         logger: where to write it.
         row: the outcome. Denied is a warning, Failed an error.
         group_key: Alertmanager's, to find its own log lines by.
         duration_s: seconds since the request arrived.
+        asked_by: the person who asked for an undo.
     """
     fields = {
         "group_key": group_key,
@@ -78,7 +81,7 @@ def outcome(logger: logging.Logger, row: AlertOutcome, *, group_key: str, durati
         "changes": row.changes,
         "remediation": row.remediation,
         "duration_ms": round(duration_s * 1000),
-    }
+    } | ({"asked_by": asked_by} if asked_by else {})
     logger.log(_LEVELS.get(row.outcome, logging.INFO), "%s", row.message, extra=fields)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
 
 from remediator.cluster.kubernetes import KubernetesCluster
@@ -14,6 +15,10 @@ from tests.processes import Missing
 from tests.real_world import QUICK, RealWorld, Start, cleared, rest_of
 from tests.relay import Relay, relay
 from tests.servers import ApiServer, running_api_server
+
+# Speed is measured by benchmarks/: on a machine that others use, a deadline only fails by chance.
+hypothesis.settings.register_profile("remediator", deadline=None)
+hypothesis.settings.load_profile("remediator")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

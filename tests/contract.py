@@ -428,7 +428,7 @@ class ClusterContract:
     def test_knows_how_it_is(self, world: World) -> None:
         world.create(manifest(destination_rule(v1="1", v2="2")))
         seen(world, canary())
-        expected = {"VirtualService": 1, "DestinationRule": 1}
+        expected = {"VirtualService": 1, "DestinationRule": 1, "Remediation": 0}
         world.eventually(lambda: expected == world.cluster.health().objects)
 
         health = world.cluster.health()

@@ -1,4 +1,4 @@
-"""Istio's CustomResourceDefinitions, read from the files that lie beside the repository."""
+"""CustomResourceDefinitions: Istio's, read from the files that lie beside the repository, and ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.processes import Missing
 
 Json = dict[str, Any]
 
+OURS = Path(__file__).parents[1] / "chart" / "crds" / "remediations.yaml"
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 CRDS = DATA / "crds"
 ISTIO = CRDS / "istio.yaml"
@@ -28,6 +29,12 @@ def crds(path: Path, *plurals: str) -> list[Json]:
     texts = path.read_text().split("\n---\n")
     wanted = [text for text in texts if any(f"\n    plural: {plural}\n" in text for plural in plurals)]
     return [_without_validations(yaml.load(text, loader)) for text in wanted]
+
+
+def our_crd() -> Json:
+    """The CustomResourceDefinition of Remediation."""
+    definition: Json = yaml.safe_load(OURS.read_text(encoding="utf-8"))
+    return definition
 
 
 def _without_validations(schema: Any) -> Any:

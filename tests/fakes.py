@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonpatch
 
 from remediator.cluster.inventory import Inventory, reference
 from remediator.cluster.port import Health, Snapshot
-from remediator.errors import ClusterError, Conflict, NotFound, Rejected
+from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, Rejected
 from remediator.outcome import TargetRef
+from remediator.records.events import Event
+from remediator.records.ledger import Head, head
+from remediator.records.model import Remediation, Status
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 
 Json = dict[str, Any]
+NOW = datetime(2026, 8, 1, 12, 0, 30, tzinfo=UTC)
 
 
 class FakeCluster:
@@ -32,6 +39,9 @@ class FakeCluster:
         """Raised by `routing_to`."""
         self.before_patch: Callable[[TargetRef], None] = lambda _ref: None
         """Called before each patch: to change the object, or to raise."""
+        self.step: Callable[[str], None] = lambda _name: None
+        """Called before each request to the source and after each that changed something: to crash there."""
+        self.ledger = FakeLedger(lambda name: self.step(name))  # noqa: PLW0108 - `step` is set later
         for body in bodies:
             self.put(body)
 
@@ -65,11 +75,13 @@ class FakeCluster:
         return tuple(self._index.routing())
 
     def read(self, ref: TargetRef) -> Snapshot:
+        self.step("get")
         if ref not in self.stored:
             raise NotFound(f"{ref} not found")
         return self._index.snapshot(copy.deepcopy(self.stored[ref]))
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        self.step("patch")
         self.before_patch(ref)
         with self._lock:
             after = self._patched(ref, patch)
@@ -77,6 +89,7 @@ class FakeCluster:
             if not dry_run:
                 self._bump(after)
                 self.put(after)
+        self.step("patch done")
         return self._index.snapshot(after)
 
     def _patched(self, ref: TargetRef, patch: Patch) -> Json:
@@ -94,3 +107,106 @@ class FakeCluster:
     @staticmethod
     def _bump(body: Json) -> None:
         body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
+
+
+class FakeLedger:
+    """Implements `records.ledger.Ledger` in memory. Its index always knows what is stored."""
+
+    def __init__(self, step: Callable[[str], None]) -> None:
+        self._lock = threading.Lock()
+        self._step = step
+        self.stored: dict[tuple[str, str], Remediation] = {}
+        self.events: dict[str, Event] = {}
+        self.fails: dict[str, ClusterError] = {}
+        """Raised by the method of that name."""
+        self.before: Callable[[str, Remediation], None] = lambda _call, _record: None
+        """Called before each change of a record: `create`, `rewrite`, `conclude` or `delete`."""
+
+    def records(self) -> list[Remediation]:
+        """Every record, by name."""
+        return [self.stored[key] for key in sorted(self.stored)]
+
+    def create(self, record: Remediation) -> Remediation:
+        with self._call("create", record):
+            key = record.namespace, record.name
+            if key in self.stored:
+                raise AlreadyExists(f"{record} is there")
+            count = str(len(self.stored) + 1)
+            created = NOW + timedelta(seconds=len(self.stored))
+            stored = replace(record, status=Status(), uid=f"rem-{count}", resource_version="1", created_at=created)
+            self.stored[key] = stored
+        self._step("create done")
+        return stored
+
+    def read(self, namespace: str, name: str) -> Remediation:
+        with self._call("read"):
+            if (namespace, name) not in self.stored:
+                raise NotFound(f"{namespace}/{name} is not there")
+            return self.stored[namespace, name]
+
+    def rewrite(self, record: Remediation) -> Remediation:
+        with self._call("rewrite", record):
+            stored = self._put(record, replace(self._current(record), intent=record.intent))
+        self._step("rewrite done")
+        return stored
+
+    def conclude(self, record: Remediation) -> Remediation:
+        with self._call("conclude", record):
+            stored = self._put(record, replace(self._current(record), status=record.status))
+        self._step("conclude done")
+        return stored
+
+    def delete(self, record: Remediation) -> None:
+        with self._call("delete", record):
+            self._current(record)
+            del self.stored[record.namespace, record.name]
+
+    def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
+        yield from (record for record in self.records() if namespace in (None, record.namespace))
+
+    def announce(self, event: Event) -> None:
+        with self._call("announce"):
+            self.events.setdefault(event.name, event)
+        self._step("announce done")
+
+    def heads(self) -> tuple[Head, ...]:
+        return tuple(
+            sorted((head(record) for record in self._indexed()), key=lambda each: each.created_at, reverse=True)
+        )
+
+    def get(self, namespace: str, name: str) -> Remediation | None:
+        return next((each for each in self._indexed() if (each.namespace, each.name) == (namespace, name)), None)
+
+    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
+        return tuple(each for each in self._indexed() if fingerprint in {found for found, _ in each.intent.firings})
+
+    def touching(self, target_uid: str) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if each.intent.target.uid == target_uid)
+
+    def _indexed(self) -> list[Remediation]:
+        if "index" in self.fails:
+            raise self.fails["index"]
+        return self.records()
+
+    @contextmanager
+    def _call(self, name: str, record: Remediation | None = None) -> Iterator[None]:
+        self._step(name)
+        if name in self.fails:
+            raise self.fails[name]
+        if record is not None:
+            self.before(name, record)
+        with self._lock:
+            yield
+
+    def _current(self, record: Remediation) -> Remediation:
+        current = self.stored.get((record.namespace, record.name))
+        if current is None:
+            raise NotFound(f"{record} is not there")
+        if current.resource_version != record.resource_version:
+            raise Conflict(f"{record} is at {current.resource_version}, not {record.resource_version}")
+        return current
+
+    def _put(self, record: Remediation, changed: Remediation) -> Remediation:
+        stored = replace(changed, resource_version=str(int(changed.resource_version) + 1))
+        self.stored[record.namespace, record.name] = stored
+        return stored

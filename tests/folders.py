@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from remediator.cluster.folder import Folder, Stamp
 from remediator.cluster.local import LocalCluster
 from remediator.outcome import TargetRef
 from tests.builders import Json, destination_rule
@@ -43,6 +47,18 @@ class LocalWorld:
         return result
 
 
+class CountingFolder(Folder):
+    """Remembers what was read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.opened: list[str] = []
+
+    def read(self, path: Path) -> tuple[str, Stamp]:
+        self.opened.append(path.name)
+        return super().read(path)
+
+
 def dump(*bodies: Json) -> str:
     return yaml.safe_dump_all(bodies, sort_keys=False, allow_unicode=True)
 
@@ -53,3 +69,32 @@ def patch_canary(cluster: LocalCluster) -> None:
 
 def rule() -> Json:
     return manifest(destination_rule(v1="1", v2="2"))
+
+
+class LocalLedgerWorld:
+    """A folder, and two clusters on it, as two processes have them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = LocalCluster(folder).ledger
+        self.bare = LocalCluster(folder).ledger
+
+    def eventually(self, condition: Callable[[], object]) -> object:
+        """As `LocalWorld.eventually`."""
+        result = condition()
+        assert result
+        return result
+
+
+@contextmanager
+def powerless() -> Iterator[Path]:
+    """A folder of ours, and a process that file modes hold for: root is nobody meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        user = os.geteuid()
+        if user == 0:
+            os.chown(name, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(user)

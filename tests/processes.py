@@ -47,6 +47,11 @@ def binary(variable: str, *names: str) -> str:
     raise Missing(f"{variable} is {folder}, which has no {' or '.join(names)}")
 
 
+def children(pid: int) -> tuple[int, ...]:
+    """The processes that this one has started and that still run; by Linux' /proc."""
+    return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
 class Process:
     """A server process with its log in a file."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from remediator.cluster.credentials import credentials
@@ -12,11 +13,14 @@ from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Rest
 from remediator.errors import NotSynced
 from remediator.outcome import TargetRef
+from remediator.records.ledger import Ledger
 from tests.processes import wait_until
 from tests.servers import ApiServer
 
 GROUP = "/apis/networking.istio.io/v1beta1"
 PLURALS = {"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
+RECORDS = "/apis/remediator.io/v1alpha1"
+EVENTS = "/apis/events.k8s.io/v1"
 QUICK = Pace(first_wait=0.01, longest_wait=0.2)
 
 Json = dict[str, Any]
@@ -24,8 +28,8 @@ Json = dict[str, Any]
 
 def may_read(*kinds: str) -> Json:
     """An RBAC rule: list and watch these kinds."""
-    resources = [PLURALS[kind] for kind in kinds]
-    return {"apiGroups": ["networking.istio.io"], "resources": resources, "verbs": ["list", "watch"]}
+    resources = [(PLURALS | {"Remediation": "remediations"})[kind] for kind in kinds]
+    return {"apiGroups": ["networking.istio.io", "remediator.io"], "resources": resources, "verbs": ["list", "watch"]}
 
 
 class Clock:
@@ -44,6 +48,14 @@ class RealWorld:
     def __init__(self, server: ApiServer, cluster: KubernetesCluster) -> None:
         self.server = server
         self.cluster = cluster
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.cluster.ledger
+
+    @cached_property
+    def bare(self) -> Ledger:
+        return KubernetesCluster(rest_of(self.server)).ledger
 
     def create(self, body: Json) -> None:
         self.server.namespace(body["metadata"]["namespace"])
@@ -79,11 +91,13 @@ def path_of(ref: TargetRef) -> str:
 
 
 def cleared(server: ApiServer) -> None:
-    """Delete every routing object and rule."""
-    for plural in PLURALS.values():
-        for body in server.request("GET", f"{GROUP}/{plural}")["items"]:
+    """Delete every routing object, rule, record and Event."""
+    collections = [f"{GROUP}/{plural}" for plural in PLURALS.values()]
+    for path in (*collections, f"{RECORDS}/remediations", f"{EVENTS}/events"):
+        group, _, plural = path.rpartition("/")
+        for body in server.request("GET", path)["items"]:
             namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
-            server.request("DELETE", f"{GROUP}/namespaces/{namespace}/{plural}/{name}")
+            server.request("DELETE", f"{group}/namespaces/{namespace}/{plural}/{name}")
 
 
 def rest_of(server: ApiServer, user: str = "admin", *, port: int | None = None, read_timeout: float = 10.0) -> Rest:

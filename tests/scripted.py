@@ -68,6 +68,7 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = _answer  # noqa: N815 - http.server's name
     do_PATCH = _answer  # noqa: N815
     do_POST = _answer  # noqa: N815
+    do_DELETE = _answer  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

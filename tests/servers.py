@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from tests.definitions import ISTIO, crds
+from tests.definitions import ISTIO, crds, our_crd
 from tests.processes import Process, binary, free_port, wait_until
 
 Json = dict[str, Any]
@@ -178,9 +178,11 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def running_api_server(istio: Path | None = ISTIO) -> Iterator[ApiServer]:
-    """A fresh API server, with VirtualService and DestinationRule as in the file `istio`. Raises Missing."""
+def running_api_server(istio: Path | None = ISTIO, *, ours: bool = True) -> Iterator[ApiServer]:
+    """A fresh API server, with VirtualService and DestinationRule as in the file `istio`, and with Remediation if
+    `ours`. Raises Missing."""
     definitions = crds(istio, "virtualservices", "destinationrules") if istio else []
+    definitions += [our_crd()] if ours else []
     binaries = [binary("KUBEBUILDER_ASSETS", name) for name in ("etcd", "kube-apiserver")]
     with tempfile.TemporaryDirectory(prefix="api-server-") as folder:
         server = _prepared(Path(folder), *binaries)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,12 +21,26 @@ from typing import Any
 
 import yaml
 
-from tests.processes import Process, free_port, wait_until
+from tests.processes import Process, children, free_port, wait_until
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 _LONGEST_ANSWER = 120.0
+
+
+def _may(group: str, resource: str, *verbs: str) -> Json:
+    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+
+
+PERMISSIONS = (
+    _may("networking.istio.io", "virtualservices", "get", "list", "watch", "patch"),
+    _may("networking.istio.io", "destinationrules", "list", "watch"),
+    _may("remediator.io", "remediations", "get", "list", "watch", "create", "patch", "delete"),
+    _may("remediator.io", "remediations/status", "patch"),
+    _may("events.k8s.io", "events", "create"),
+)
+"""All that the service may do."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,28 @@ class Service:
             client.request("POST", "/webhook", body, self.headers)
             answer = client.getresponse()
             return answer.status, json.loads(answer.read())
+
+    def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
+        """Make a request with the token; code and answer, which is JSON."""
+        with closing(self.client()) as client:
+            client.request(method, path, None if body is None else json.dumps(body).encode(), self.headers)
+            answer = client.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def kill(self) -> None:
+        """End its processes with SIGKILL, wherever they are; nothing happens if there are none.
+
+        The parent is stopped first, or it would start another worker in the place of the one that ends.
+        """
+        with contextlib.suppress(RuntimeError, ProcessLookupError):
+            self.process.send(signal.SIGSTOP)
+            for worker in children(self.process.pid):
+                os.kill(worker, signal.SIGKILL)
+        self.process.kill()
+
+    def alive(self) -> bool:
+        """Whether it runs. Raises RuntimeError with the log if it has ended by itself."""
+        return self.process.running()
 
     def ready(self) -> bool:
         """Whether /readyz says 200. Raises RuntimeError with the log if the process has ended."""

@@ -1,12 +1,31 @@
-"""Generated VirtualServices: http, tls and tcp routes, odd weights, mirrors in every form, several subsets."""
+"""Generated VirtualServices (http, tls and tcp routes, odd weights, mirrors in every form, several subsets), and
+generated records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from remediator.outcome import Reason, TargetRef
+from remediator.policies.model import Action, Mode
+from remediator.records.model import (
+    Accusation,
+    Companion,
+    Intent,
+    Phase,
+    PolicyRef,
+    Remediation,
+    Request,
+    Resolution,
+    Status,
+    Target,
+    Undoing,
+)
+from remediator.traffic.hosts import Host
+from remediator.traffic.suspect import Suspect
 from tests.builders import destination, destination_rule, virtual_service, when
 
 Json = dict[str, Any]
@@ -104,3 +123,108 @@ def _places(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in pairs:
         yield from _places(inner, (*path, key))
+
+
+# Records. Empty text is what Kubernetes leaves out, so it is only where it means the same as nothing.
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+said = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+moments = st.integers(0, 10**15).map(lambda late: datetime(2001, 1, 1, tzinfo=UTC) + timedelta(microseconds=late))
+suspects = st.builds(
+    Suspect, st.sampled_from(["reviews.shop.svc.cluster.local", "api.example.org"]).map(Host), st.none() | said
+)
+requests = st.builds(Request, by=said, reason=words)
+finite_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(-1e15, 1e15)  # beyond 2⁵³ Go writes whole numbers as the nearest that is short
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+operations = st.one_of(
+    st.builds(
+        lambda op, value: {"op": op, "path": "/spec/x", "value": value},
+        st.sampled_from(["add", "replace"]),
+        finite_values,
+    ),
+    st.builds(lambda path, value: {"op": "test", "path": path, "value": value}, said, finite_values),
+    st.just({"op": "remove", "path": "/spec/http/0/mirror"}),
+)
+intents = st.builds(
+    Intent,
+    alert=st.builds(
+        Accusation,
+        fingerprint=said,
+        alertname=words,
+        starts_at=moments,
+        labels=st.dictionaries(said, words, max_size=3),
+        annotations=st.dictionaries(said, words, max_size=3),
+        generator_url=words,
+    ),
+    policy=st.builds(
+        PolicyRef, name=st.sampled_from(["canary", "a", "manual"]), content_hash=st.sampled_from(["", "c0"])
+    ),
+    target=st.builds(
+        Target,
+        api_version=st.sampled_from(["networking.istio.io/v1", "networking.istio.io/v1beta1"]),
+        ref=st.just(TargetRef("VirtualService", "shop", "reviews")),
+        uid=st.uuids().map(str),
+    ),
+    suspect=suspects,
+    actions=st.sampled_from([tuple(Action), *((action,) for action in Action)]),
+    mode=st.sampled_from(Mode),
+    changes=st.lists(said, max_size=3).map(tuple),
+    patch=st.lists(operations, max_size=3).map(tuple),
+    undo=st.lists(operations, max_size=3).map(tuple),
+    stable=st.none() | said,
+    also=st.lists(
+        st.builds(Companion, fingerprint=said, alertname=words, starts_at=moments, policy=said, suspect=suspects),
+        max_size=3,
+    ).map(tuple),
+    hold_until=st.none() | moments,
+    request=st.none() | requests,
+)
+statuses = st.builds(
+    Status,
+    phase=st.sampled_from(Phase),
+    reason=st.none() | st.sampled_from(Reason),
+    message=words,
+    applied_at=st.none() | moments,
+    finished_at=st.none() | moments,
+    resolved=st.lists(
+        st.builds(Resolution, fingerprint=said, at=moments, after_s=st.none() | st.floats(0, 1e9)), max_size=3
+    ).map(tuple),
+    undo=st.none() | st.builds(Undoing, request=requests, requested_at=moments, done_at=st.none() | moments),
+)
+
+
+def remediations() -> st.SearchStrategy[Remediation]:
+    """A record of shop that is not stored yet: any intent, any status."""
+    return st.builds(
+        Remediation,
+        namespace=st.just("shop"),
+        name=st.sampled_from(["canary-1", "a.b-2"]),
+        intent=intents,
+        status=statuses,
+    )
+
+
+@st.composite
+def live_virtual_services(draw: st.DrawFn) -> Json:
+    """A valid VirtualService with names of routes and annotations, perhaps an older remediation's."""
+    body = draw(virtual_services())
+    for entry in body["spec"]["http"]:
+        if draw(st.booleans()):
+            entry["name"] = draw(st.sampled_from(["main", "beta"]))
+    older = {"remediator.io/remediation": "canary-0"}
+    annotations = draw(st.sampled_from([None, {"team": "shop"}, older, {"team": "shop"} | older]))
+    if annotations is not None:
+        body["metadata"]["annotations"] = annotations
+    return body
+
+
+def places(value: Any) -> list[tuple[str | int, ...]]:
+    """The path of everything in a JSON value, itself too."""
+    return list(_places(value, ()))

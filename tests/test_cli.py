@@ -761,6 +761,22 @@ def _accept() -> None:
         for shown in TEXTS:
             for command in ("plan", "explain"):
                 shown.path(command).write_text(shown.text(command).stdout, encoding="utf-8")
+    _accept_records()
+
+
+def _accept_records() -> None:
+    from tests.test_cli_records import texts
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def fresh() -> Path:
+            made = Path(tempfile.mkdtemp(dir=folder))
+            os.chdir(made)
+            return made
+
+        for path, text in texts(fresh):
+            path.write_text(text, encoding="utf-8")
+        os.chdir(ROOT)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_an_unreachable_server_makes_the_index_stale_and_then_not(start: Start, 
 
 
 def _error(world: RealWorld) -> str:
-    return " ".join(watch.state.error for watch in world.cluster._watches)
+    return " ".join(watch.state.error for watch in world.cluster._routing._watches)
 
 
 def test_silence_makes_the_index_stale(start: Start, network: Relay) -> None:

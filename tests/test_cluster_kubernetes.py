@@ -97,7 +97,7 @@ def test_without_a_permission_it_says_which(start: Start, api_server: ApiServer)
     wait_until(lambda: "no permission" in world.cluster.health().detail, "reason said", timeout=10)
     with pytest.raises(NotSynced, match=r"no permission to list virtualservices\.networking\.istio\.io: .*guest"):
         world.cluster.routing_to(REVIEWS)
-    api_server.allow("guest", may_read("VirtualService", "DestinationRule"))
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation"))
     world.eventually(lambda: world.cluster.health().synced)
     world.create(canary())
     world.eventually(lambda: names(world) == {"reviews"})
@@ -136,7 +136,7 @@ def test_without_istio_it_says_so(api_server: ApiServer) -> None:
 def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_server: ApiServer) -> None:
     api_server.allow("guest", may_read("DestinationRule"))
     api_server.namespace("shop")
-    api_server.allow("guest", may_read("VirtualService"), namespace="shop")
+    api_server.allow("guest", may_read("VirtualService", "Remediation"), namespace="shop")
     world = start("guest", namespaces=("shop",))
     world.eventually(lambda: world.cluster.health().synced)
     elsewhere = canary()

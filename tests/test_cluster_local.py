@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from remediator.cluster.archive import Archive
 from remediator.cluster.catalogue import Catalogue
 from remediator.cluster.folder import Folder, Stamp
 from remediator.cluster.inventory import Inventory
 from remediator.cluster.local import LocalCluster
+from remediator.cluster.writer import Gate, Right
 from remediator.errors import Conflict, Unavailable
 from remediator.outcome import TargetRef
 from remediator.traffic.patch import Edit, Patch
 from tests.contract import REF, REVIEWS, ClusterContract, canary, names, withdrawal
-from tests.folders import LocalWorld, dump, patch_canary, rule
+from tests.folders import CountingFolder, LocalWorld, dump, patch_canary, rule
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_leaves_out_hidden_files_and_all_other_kinds(tmp_path: Path) -> None:
     health = LocalCluster(tmp_path).health()
 
     assert health.synced
-    assert {"VirtualService": 0, "DestinationRule": 0} == health.objects
+    assert {"VirtualService": 0, "DestinationRule": 0, "Remediation": 0} == health.objects
 
 
 def test_fills_in_what_a_cluster_would(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ class CoarseFolder(Folder):
 def test_sees_a_second_edit_within_one_tick_of_the_clock(tmp_path: Path, age: int, expected: int) -> None:
     path, inventory = tmp_path / "reviews.yaml", Inventory()
     path.write_text(dump(canary()))
-    catalogue = Catalogue(CoarseFolder(tmp_path), inventory, lambda: CoarseFolder.NOW + age)
+    catalogue = Catalogue(CoarseFolder(tmp_path), inventory, Archive(), lambda: CoarseFolder.NOW + age)
     catalogue.refresh()
 
     path.write_text(path.read_text().replace("weight: 90", "weight: 91"))
@@ -139,23 +141,11 @@ def test_sees_a_second_edit_within_one_tick_of_the_clock(tmp_path: Path, age: in
     assert expected == found.body["spec"]["http"][1]["route"][0]["weight"]
 
 
-class CountingFolder(Folder):
-    """Remembers what was read."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.opened: list[str] = []
-
-    def read(self, path: Path) -> tuple[str, Stamp]:
-        self.opened.append(path.name)
-        return super().read(path)
-
-
 def test_reads_an_unchanged_file_once(tmp_path: Path) -> None:
     (tmp_path / "reviews.yaml").write_text(dump(canary()))
     much_later = (tmp_path / "reviews.yaml").stat().st_ctime + 60
     folder, inventory = CountingFolder(tmp_path), Inventory()
-    catalogue = Catalogue(folder, inventory, lambda: much_later)
+    catalogue = Catalogue(folder, inventory, Archive(), lambda: much_later)
 
     for _ in range(3):
         catalogue.refresh()
@@ -265,9 +255,12 @@ def test_names_the_lock_that_another_holds(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "reviews.yaml").write_text(dump(canary()))
     cluster = LocalCluster(tmp_path)
     before = cluster.read(REF)
-    monkeypatch.setattr("remediator.cluster.folder._LOCK_WAIT", 0.02)
+    monkeypatch.setattr("remediator.cluster.writer._LOCK_WAIT", 0.02)
 
-    with Folder(tmp_path).locked(), pytest.raises(Unavailable, match=r"\.remediator\.lock: locked"):
+    with (
+        Gate(tmp_path).passed(Right("patch", "virtualservices")),
+        pytest.raises(Unavailable, match=r"\.remediator\.lock: locked"),
+    ):
         cluster.patch(REF, withdrawal(before))
 
     assert names(LocalWorld(tmp_path)) == {"reviews"}

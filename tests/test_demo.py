@@ -90,7 +90,10 @@ class TestOnce:
 
     def test_shows_header_route_weights_and_mirror_in_one_diff(self, shown: str) -> None:
         changed = [line for line in shown.splitlines() if re.match(r"[-+][ ]", line)]
+        (record,) = re.findall(r"^  record +remediations/shop/(\S+)\.yaml$", shown, re.MULTILINE)
         assert [
+            "+  annotations:",
+            f"+    remediator.io/remediation: {record}",
             "-        subset: v2",
             "+        subset: v1",
             "-      weight: 90",
@@ -111,6 +114,10 @@ class TestOnce:
 
     def test_shows_that_a_second_delivery_changes_nothing(self, shown: str) -> None:
         assert "Unchanged, NotExposed: sends no traffic to reviews.shop v2" in shown.splitlines()
+
+    def test_shows_the_record(self, shown: str) -> None:
+        assert re.search(r"^  phase +Applied$", shown, re.MULTILINE)
+        assert re.search(r"^  suspect +reviews.shop v2$", shown, re.MULTILINE)
 
     def test_does_not_stay(self, shown: str) -> None:
         assert "What to try next" not in shown
@@ -194,17 +201,17 @@ class TestStaying:
     @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine; its lines are tried with it")
     def test_what_it_says_to_try_works(self, tmp_path: Path) -> None:
         with running(tmp_path, "--folder", str(tmp_path / "shop")) as (_, said):
-            lines = said.read_text().split("What to try next", 1)[1].splitlines()
-            commands = [line.strip() for line in lines if line.startswith("  ")]
-            put_back, exposures, post, explain = commands[:4]
+            lines = said.read_text().split("What to try next", 1)[1]
+            commands = [line.strip() for line in lines.splitlines() if line.startswith("  ")]
+            listing, undo, exposures, post, explain = commands[:5]
+            assert "Applied" in shell(here(listing))
             assert 0 == len(json.loads(shell(exposures))["items"])
-            shell(put_back)
+            assert "Applied (Undone)" in shell(here(undo))
             assert 4 == len(json.loads(shell(exposures))["items"])
             (row,) = json.loads(shell(post))["outcomes"]
-            assert ("Applied", "Patched") == (row["outcome"], row["reason"])
-            explain = re.sub(r"^remediator ", f"{sys.executable} -m remediator ", explain)
+            assert ("Denied", "Undone") == (row["outcome"], row["reason"])
             done = subprocess.run(
-                ["/bin/sh", "-c", explain],
+                ["/bin/sh", "-c", here(explain)],
                 capture_output=True,
                 text=True,
                 timeout=60,
@@ -213,6 +220,11 @@ class TestStaying:
             )
             assert (2, "") == (done.returncode, done.stderr)
             assert "Suspect: reviews.shop v2" in done.stdout
+
+
+def here(line: str) -> str:
+    """The program under test, and not one that the shell finds."""
+    return re.sub(r"^remediator ", f"{sys.executable} -m remediator ", line)
 
 
 def shell(line: str) -> str:

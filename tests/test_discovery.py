@@ -1,13 +1,15 @@
-"""Which version of Istio's API is asked for."""
+"""Which version of Istio's API is asked for, and of ours."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from kubernetes.client import Configuration
 
 from remediator.cluster.discovery import Discovery
+from remediator.cluster.failures import Unserved
 from remediator.cluster.rest import Rest
 from remediator.cluster.watch import Scope
 from tests.processes import wait_until
@@ -41,6 +43,45 @@ def test_a_version_of_the_group_that_lacks_the_kind_is_passed_over() -> None:
     with scripted(answer) as server:
         resource = Discovery(Rest(Configuration(host=server.url))).resource("VirtualService")
     assert "v1beta1" == resource.version
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(
+            lambda _request: reply(404, b"404 page not found"),
+            "the API server serves no remediations.remediator.io: "
+            "install its CRD: remediator schema --crd | kubectl apply -f -",
+            id="nothing of ours",
+        ),
+        pytest.param(
+            lambda request: reply(200, {"versions": [{"version": "v9"}], "resources": [{"name": "remediations"}]}),
+            "the API server serves no remediations.remediator.io in any of v1alpha1: "
+            "install its CRD: remediator schema --crd | kubectl apply -f -",
+            id="another version than ours",
+        ),
+        pytest.param(
+            lambda request: reply(200, {"versions": [{"version": "v1alpha1"}], "resources": [{"name": "others"}]}),
+            "the API server serves no remediations.remediator.io in any of v1alpha1: "
+            "install its CRD: remediator schema --crd | kubectl apply -f -",
+            id="our group without the kind",
+        ),
+    ],
+)
+def test_without_our_crd_it_says_how_to_get_it(answer: Callable[[Request], Answer], words: str) -> None:
+    with scripted(answer) as server, pytest.raises(Unserved) as caught:
+        Discovery(Rest(Configuration(host=server.url))).resource("Remediation")
+    assert words == str(caught.value)
+
+
+def test_our_kind_is_found_in_our_group() -> None:
+    def answer(request: Request) -> Answer:
+        assert request.path.startswith("/apis/remediator.io")
+        return reply(200, {"versions": [{"version": "v1alpha1"}], "resources": [{"name": "remediations"}]})
+
+    with scripted(answer) as server:
+        resource = Discovery(Rest(Configuration(host=server.url))).resource("Remediation")
+    assert "/apis/remediator.io/v1alpha1/namespaces/shop/remediations" == resource.path("shop")
 
 
 def test_istio_may_come_later() -> None:

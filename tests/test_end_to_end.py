@@ -22,17 +22,11 @@ from tests.processes import Missing, binary, wait_until
 from tests.real_world import cleared
 from tests.scripted import ScriptedServer, reply, scripted
 from tests.servers import Alertmanager, ApiServer, running_alertmanager, running_api_server
-from tests.service import Service, running_service
+from tests.service import PERMISSIONS, Service, running_service
 
 Json = dict[str, Any]
 
 GROUP = "networking.istio.io"
-PERMISSIONS = (
-    {"apiGroups": [GROUP], "resources": ["virtualservices"], "verbs": ["get", "list", "watch", "patch"]},
-    {"apiGroups": [GROUP], "resources": ["destinationrules"], "verbs": ["list", "watch"]},
-)
-"""All that the service may do."""
-
 DEADLINE_S = 30.0
 
 pytestmark = pytest.mark.servers
@@ -69,6 +63,12 @@ class Mesh:
     def rule(self, namespace: str) -> Json:
         """The DestinationRule as it is now."""
         return self.server.request("GET", self.path("destinationrules", namespace, "reviews"))
+
+    def record(self, namespace: str) -> str:
+        """The name of the one Remediation there."""
+        found = self.server.request("GET", f"/apis/remediator.io/v1alpha1/namespaces/{namespace}/remediations")
+        (name,) = [item["metadata"]["name"] for item in found["items"]]
+        return str(name)
 
     def is_withdrawn(self, namespace: str) -> bool:
         """Whether the canary has no weight left."""
@@ -231,9 +231,11 @@ def content(body: Json) -> str:
     return json.dumps(body | {"metadata": metadata}, ensure_ascii=False)
 
 
-def without_canary(body: Json) -> Json:
-    """What `body` shall be: 100 to v1, nothing to v2, no mirror. Written out, not computed by what is tested."""
+def without_canary(body: Json, record: str) -> Json:
+    """What `body` shall be: 100 to v1, nothing to v2, no mirror, and the name of the record that tells why. Written
+    out, not computed by what is tested."""
     after = copy.deepcopy(body)
+    after["metadata"]["annotations"]["remediator.io/remediation"] = record
     route = after["spec"]["http"][0]
     route["route"][0]["weight"], route["route"][1]["weight"] = 100, 0
     del route["mirror"], route["mirrorPercentage"]
@@ -247,7 +249,7 @@ def test_an_alert_takes_the_canary_and_its_mirror_away_and_nothing_else(mesh: Me
     wait_until(lambda: mesh.is_withdrawn("shop-once"), "the canary has no weight", DEADLINE_S)
 
     after = mesh.routing("shop-once")
-    assert content(without_canary(before)) == content(after)
+    assert content(without_canary(before, mesh.record("shop-once"))) == content(after)
     assert rule == mesh.rule("shop-once")
     assert before["metadata"]["generation"] + 1 == after["metadata"]["generation"], "one patch"
     assert "remediator" in [entry["manager"] for entry in after["metadata"]["managedFields"]]
@@ -318,7 +320,7 @@ def test_an_alert_is_not_lost_while_the_api_server_is_away(mesh: Mesh, alerting:
     finally:
         mesh.server.start()
     wait_until(lambda: mesh.is_withdrawn("shop-away"), "the canary has no weight", DEADLINE_S)
-    assert content(without_canary(before)) == content(mesh.routing("shop-away"))
+    assert content(without_canary(before, mesh.record("shop-away"))) == content(mesh.routing("shop-away"))
     wait_until(
         lambda: mesh.service.outcomes(fingerprint=fingerprint, outcome="Unchanged"), "it is repeated", DEADLINE_S
     )

@@ -6,7 +6,6 @@ import difflib
 import errno
 import os
 import stat
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediator.cluster.folder import LOCK, Folder
+from remediator.cluster.edits import rewrite
+from remediator.cluster.folder import Folder
 from remediator.cluster.local import LocalCluster
-from remediator.cluster.manifests import documents, manifests, rewrite
+from remediator.cluster.manifests import documents, manifests
+from remediator.cluster.writer import LOCK, Gate, Right
 from remediator.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
 from remediator.outcome import TargetRef
 from remediator.traffic.patch import ABSENT, Edit, Patch
 from tests.contract import REF, REVIEWS, canary, content, patched_by_hand, withdrawal
-from tests.folders import dump, patch_canary, rule
+from tests.folders import dump, patch_canary, powerless, rule
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "data" / "samples"
 
@@ -301,8 +302,11 @@ def test_notices_an_editor_that_takes_no_lock(tmp_path: Path) -> None:
     text, stamp = folder.read(path)
     path.write_text("a: 22\n")
 
-    with pytest.raises(Conflict, match=r"reviews\.yaml was changed by somebody else"):
-        folder.replace(path, text, stamp)
+    with (
+        Gate(tmp_path).passed(Right("patch", "virtualservices")) as writer,
+        pytest.raises(Conflict, match=r"reviews\.yaml was changed by somebody else"),
+    ):
+        writer.replace(path, text, stamp)
 
     assert path.read_text() == "a: 22\n"
 
@@ -329,16 +333,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def without_power() -> Iterator[Path]:
-    """A folder of ours, and a process that file modes hold for: root is nobody meanwhile."""
-    with tempfile.TemporaryDirectory() as name:
-        user = os.geteuid()
-        if user == 0:
-            os.chown(name, 65534, -1)
-            os.seteuid(65534)
-        try:
-            yield Path(name)
-        finally:
-            os.seteuid(user)
+    with powerless() as folder:
+        yield folder
 
 
 def test_says_that_a_file_may_not_be_read(without_power: Path) -> None:

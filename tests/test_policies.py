@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from remediator.errors import Fault
@@ -127,7 +127,11 @@ class TestModel:
         assert mistake.value.message.startswith("no namespace can match the glob ")
 
     @given(st.text("a-z[]!*?9", max_size=6))
+    @example("[9?]")
+    @example("[[9]")
+    @example("[9!]")
     def test_a_glob_is_refused_only_if_it_matches_none(self, glob: str) -> None:
+        assume("[]" not in glob and "[!]" not in glob)  # fnmatch lets a bracket close behind these, and we do not
         names = ("a", "z", "9", "az", "z9", "a-z", "9-9", "a-za", "zz9z9", "a9-9a", "z-z-z-z", "a--z")
         try:
             parse_glob(glob)

@@ -13,7 +13,8 @@ from kubernetes.client import Configuration
 
 from remediator import errors
 from remediator.cluster import failures
-from remediator.cluster.rest import Resource, Rest, encode
+from remediator.cluster.call import EVENTS, Resource
+from remediator.cluster.rest import Rest, encode
 from tests.scripted import (
     Answer,
     Json,
@@ -30,6 +31,7 @@ from tests.scripted import (
 
 COLLECTION = "/apis/networking.istio.io/v1/virtualservices"
 REVIEWS = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/reviews"
+RECORD = "/apis/remediator.io/v1alpha1/namespaces/shop/remediations/canary-1"
 OPERATIONS = [{"op": "test", "path": "/metadata/uid", "value": "u"}]
 
 Serve = Callable[[Answer], ScriptedServer]
@@ -61,6 +63,33 @@ def test_a_patch_is_sent_as_a_json_patch(serve: Serve) -> None:
     assert {"fieldManager": "remediator", "dryRun": "All"} == request.query
     assert OPERATIONS == json.loads(request.body)
     assert request.headers["user-agent"].startswith("remediator/")
+
+
+def test_an_object_is_created(serve: Serve) -> None:
+    """201, and 202 where a server takes its time, are success too."""
+    server = serve(reply(201, {"kind": "Event"}))
+    body = rest_of(server).post(EVENTS.path("shop"), {"note": "ä<"}, {"fieldManager": "remediator"})
+    request = only(server)
+    assert {"kind": "Event"} == body
+    assert ("POST", "/apis/events.k8s.io/v1/namespaces/shop/events") == (request.method, request.path)
+    assert "application/json" == request.headers["content-type"]
+    assert {"fieldManager": "remediator"} == request.query
+    assert {"note": "ä<"} == json.loads(request.body)
+
+
+@pytest.mark.parametrize("code", [200, 202])
+def test_an_object_is_deleted_under_preconditions(serve: Serve, code: int) -> None:
+    server = serve(reply(code, {"kind": "Status"}))
+    rest_of(server).delete(RECORD, {"uid": "u", "resourceVersion": "7"})
+    request = only(server)
+    assert ("DELETE", RECORD, "application/json") == (request.method, request.path, request.headers["content-type"])
+    expected = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "u", "resourceVersion": "7"}}
+    assert expected == json.loads(request.body)
+
+
+def test_half_a_letter_of_a_command_line_is_sent_as_a_question_mark() -> None:
+    """Python gives bytes that are no UTF-8 as halves of surrogate pairs."""
+    assert encode({"reason": "a\udcff"}) == b'{"reason":"a?"}'
 
 
 def test_values_are_written_as_go_writes_them() -> None:
@@ -125,6 +154,18 @@ SCHEMA_CAUSES = [{"field": "spec.http[0].route", "message": "Required value"}]
             id="404 for the path: a server that has just started, so retry",
         ),
         pytest.param(failure(409, "modified"), errors.Conflict, "modified", id="409: moved"),
+        pytest.param(
+            reply(409, {"kind": "Status", "code": 409, "reason": "AlreadyExists", "message": "is there"}),
+            errors.AlreadyExists,
+            "is there",
+            id="409 to a create: somebody was quicker",
+        ),
+        pytest.param(
+            failure(403, "is forbidden: being terminated", causes=[{"reason": "NamespaceTerminating"}]),
+            errors.NotFound,
+            "being terminated",
+            id="403 of a namespace that is about to go: no permission would mend it",
+        ),
         pytest.param(failure(410, "too old"), failures.Gone, "too old", id="410: history forgotten"),
         pytest.param(failure(400, "denied"), errors.Rejected, "denied", id="400: Istio's webhook"),
         pytest.param(failure(413, "too many"), errors.Rejected, "too many", id="413: too many operations"),
@@ -188,6 +229,15 @@ def test_a_long_message_is_cut(serve: Serve) -> None:
         pytest.param(
             "stream", COLLECTION, {"watch": "true"}, ("watch", "virtualservices.networking.istio.io"), id="a watch"
         ),
+        pytest.param("post", COLLECTION, {}, ("create", "virtualservices.networking.istio.io"), id="a creation"),
+        pytest.param("patch", RECORD, {}, ("patch", "remediations.remediator.io"), id="a patch"),
+        pytest.param(
+            "patch", f"{RECORD}/status", {}, ("patch", "remediations.remediator.io/status"), id="a patch of the status"
+        ),
+        pytest.param("delete", RECORD, {}, ("delete", "remediations.remediator.io"), id="a deletion"),
+        pytest.param("get", "/api/v1/namespaces/shop/endpoints", {}, ("list", "endpoints"), id="the core group"),
+        pytest.param("get", "/api/v1/namespaces/shop", {}, ("get", "namespaces"), id="a namespace"),
+        pytest.param("get", "/api/v1", {}, ("get", "/api/v1"), id="the core group itself"),
         pytest.param("get", "/apis/networking.istio.io", {}, ("get", "/apis/networking.istio.io"), id="no resource"),
         pytest.param("get", "/version", {}, ("get", "/version"), id="a short path"),
     ],
@@ -200,8 +250,10 @@ def test_each_request_is_observed_as_rbac_names_it(
     if method == "stream":
         with rest.stream(path, query, read_timeout=1):
             pass
-    else:
+    elif method == "get":
         rest.get(path, query)
+    else:
+        getattr(rest, method)(path, {})
     ((verb, resource, code, seconds),) = seen
     assert (*expected, "200") == (verb, resource, code)
     assert 0 < seconds < 10
@@ -281,6 +333,10 @@ def test_paths() -> None:
     resource = Resource("networking.istio.io", "v1", "virtualservices")
     assert COLLECTION == resource.path()
     assert REVIEWS == resource.path("shop", "reviews")
+    assert f"{RECORD}/status" == Resource("remediator.io", "v1alpha1", "remediations").path(
+        "shop", "canary-1", "status"
+    )
+    assert "/api/v1/namespaces/shop/endpoints" == Resource("", "v1", "endpoints").path("shop")
 
 
 @pytest.mark.parametrize(

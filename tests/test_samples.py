@@ -21,11 +21,13 @@ from remediator.alerts import Alert, parse_alerts
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome
-from remediator.pipeline.execution import Limits, execute
+from remediator.pipeline.execution import execute
 from remediator.pipeline.preparation import prepare
 from remediator.pipeline.rows import settle
+from remediator.pipeline.tools import Limits, Tools
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
+from remediator.records.journal import Journal
 from remediator.traffic.hosts import Host, short
 from remediator.traffic.proposal import advise
 
@@ -91,8 +93,8 @@ def accusation(host: str, version: str) -> Alert:
 
 def outcomes(alert: Alert, cluster: LocalCluster) -> tuple[AlertOutcome, ...]:
     prepared = prepare([alert], POLICIES, cluster, Mode.OBSERVE)
-    limits = Limits(prepared.works)
-    rows = [row for work in prepared.works for row in execute(work, cluster, lambda _attempt: None, limits)]
+    tools = Tools(cluster, Journal(cluster.ledger, lambda: NOW), Limits(prepared.works))
+    rows = [row for work in prepared.works for row in execute(work, tools)]
     return settle([*prepared.rows, *rows])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ class TestPrecedence:
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
+            retention=30 * 86400.0,
             origins={setting.name: "default" for setting in settings.TABLE},
         )
 
@@ -82,6 +84,7 @@ class TestPrecedence:
             "threads": "2",
             "max-body": "512KiB",
             "shutdown-grace": "1m30s",
+            "retention": "1w2d",
         }
         assert {setting.name for setting in settings.TABLE} == set(texts)
         for name, text in texts.items():
@@ -115,6 +118,27 @@ class TestValues:
     )
     def test_a_duration(self, text: str, value: float) -> None:
         assert value == settings.read({"shutdown-grace": text}, {}).shutdown_grace
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            pytest.param("1h", 3600.0, id="the shortest"),
+            pytest.param("90m", 5400.0, id="in minutes"),
+            pytest.param("30d", 2592000.0, id="days"),
+            pytest.param("1w2d3h4m5s6ms", 788645.006, id="every unit, largest first"),
+            pytest.param("0", 0.0, id="for ever"),
+            pytest.param("0d", 0.0, id="for ever, with a unit"),
+        ],
+    )
+    def test_a_retention(self, text: str, value: float) -> None:
+        assert value == settings.read({"retention": text}, {}).retention
+
+    def test_the_retention_may_be_a_plain_0_in_the_file(self, tmp_path: Path) -> None:
+        assert settings.read(config(tmp_path, "retention: 0"), {}).retention == 0.0  # type: ignore[arg-type]
+
+    def test_the_longest_retention_that_can_be_written_is_a_time(self) -> None:
+        longest = settings.read({"retention": "999999w999999d"}, {}).retention
+        assert timedelta(weeks=999_999, days=999_999) == timedelta(seconds=longest)
 
     def test_a_file_holds_lists_numbers_and_switches(self, tmp_path: Path) -> None:
         text = "policies: [a, b]\nnamespaces: shop-*, pay\nthreads: 4\nallow-anonymous: true\nmax-body: 1000000\n"
@@ -176,6 +200,26 @@ class TestFaults:
                 id="an empty value",
             ),
             pytest.param(
+                {"shutdown-grace": "1d"},
+                "--shutdown-grace: '1d' is not a duration up to 1h, such as 20s or 1m30s",
+                id="a duration too long",
+            ),
+            pytest.param(
+                {"retention": "59m59s"},
+                "--retention: '59m59s' is neither a duration from 1h up, such as 30d, 2w or 1d12h, nor 0",
+                id="a retention too short",
+            ),
+            pytest.param(
+                {"retention": "30"},
+                "--retention: '30' is neither a duration from 1h up, such as 30d, 2w or 1d12h, nor 0",
+                id="a retention without a unit",
+            ),
+            pytest.param(
+                {"retention": "3h2d"},
+                "--retention: '3h2d' is neither a duration from 1h up, such as 30d, 2w or 1d12h, nor 0",
+                id="a retention with its smaller unit first",
+            ),
+            pytest.param(
                 {"namespaces": "Shop"},
                 "--namespaces: 'Shop' is not the name of a namespace or a glob over names, such as shop-*",
                 id="a namespace that cannot be",
@@ -206,7 +250,7 @@ class TestFaults:
                 "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_CONFIG, "
                 "REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, REMEDIATOR_MANIFESTS, "
                 "REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, REMEDIATOR_NAMESPACES, REMEDIATOR_POLICIES, "
-                "REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",
+                "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",
                 id="a port is not a setting of its own",
             ),
         ],

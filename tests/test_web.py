@@ -30,15 +30,29 @@ from remediator.policies.intervals import TimeInterval
 from remediator.policies.load import PolicyStore
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import NOT_ENFORCED, Guards, Mode
+from remediator.records.model import Phase, PolicyRef
 from remediator.settings import packaged_policies
 from remediator.traffic.view import Protocol
 from remediator.web.api import EXPOSURE_PARAMETERS
 from remediator.web.body import MOST_DISCARDED
 from remediator.web.openapi import openapi
+from remediator.web.pages import LATEST
 from remediator.web.paging import DEFAULT_LIMIT
 from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
 from tests.folders import dump
-from tests.web_fakes import HEALTHY, FakeCluster, FakePipeline, FakePolicies, House, a_policy, token_file, unavailable
+from tests.web_fakes import (
+    HEALTHY,
+    NOON,
+    FakeCluster,
+    FakeLedger,
+    FakePipeline,
+    FakePolicies,
+    House,
+    a_policy,
+    a_record,
+    token_file,
+    unavailable,
+)
 
 DOCS = Path(__file__).parents[1] / "docs" / "http.md"
 # As gunicorn says that a body is chunked; the test client would say how long it is.
@@ -377,7 +391,9 @@ class TestTokens:
     def test_probes_need_no_token(self, guarded: House, path: str) -> None:
         assert 200 == guarded.client().get(path).status_code
 
-    @pytest.mark.parametrize("path", ["/", "/api/v1/policies", "/api/v1/exposures", "/openapi.json"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/api/v1/policies", "/api/v1/exposures", "/api/v1/remediations", "/openapi.json"]
+    )
     def test_all_else_needs_one(self, guarded: House, path: str) -> None:
         client = guarded.client()
         assert 401 == client.get(path).status_code
@@ -690,6 +706,27 @@ class TestPage:
         for text in ("Ready", "canary.yaml, document 1", "shop/reviews", "reviews.shop subset v2", "10 %"):
             assert text in answer.text
 
+    def test_it_shows_the_latest_remediations(self) -> None:
+        failed = a_record("mirror-1").ended(Phase.FAILED, Reason.REJECTED, "refused", NOON)
+        text = House(cluster=FakeCluster(ledger=FakeLedger(a_record(), failed))).client().get("/").text
+        assert "Remediations (2)" in text
+        assert 'href="/api/v1/remediations"' in text
+        assert '<a href="/api/v1/remediations/shop/canary-1"><code>shop/canary-1</code></a>' in text
+        assert '<span class="bad">Failed</span><br><span class="soft">Rejected</span>' in text
+        assert text.count("2026-08-01<br>11:58:00Z") == 2
+        assert "http[0]: reviews subset v2 weight 10\u00a0→\u00a00" in text
+
+    def test_of_many_remediations_it_shows_the_newest(self) -> None:
+        records = [
+            replace(a_record(f"r-{age:02}"), created_at=NOON - timedelta(minutes=age)) for age in range(LATEST + 5)
+        ]
+        text = House(cluster=FakeCluster(ledger=FakeLedger(*records))).client().get("/").text
+        assert f"Remediations ({LATEST + 5})" in text
+        assert [f"r-{age:02}" for age in range(LATEST)] == re.findall(r"<code>shop/(r-\d\d)</code>", text)
+
+    def test_without_remediations_it_says_so(self, client: FlaskClient) -> None:
+        assert "None yet." in client.get("/").text
+
     def test_it_shows_the_mode_in_force_and_what_caps_it(self) -> None:
         """A person at 3 a.m. reads here whether anything will be changed."""
         text = House(ceiling=Mode.OBSERVE).client().get("/").text
@@ -715,10 +752,11 @@ class TestPage:
     def test_everything_is_escaped(self) -> None:
         hostile = "<script>alert(1)</script>"
         policies = FakePolicies((a_policy(description=hostile),), fault=hostile)
-        cluster = FakeCluster(condition=Health(False, hostile, {}, None), fault=NotSynced(hostile))
+        ledger = FakeLedger(a_record(changes=(hostile,), policy=PolicyRef(hostile)))
+        cluster = FakeCluster(condition=Health(False, hostile, {}, None), fault=NotSynced(hostile), ledger=ledger)
         text = House(policies=policies, cluster=cluster).client().get("/").text
         assert "<script" not in text
-        assert text.count("&lt;script&gt;alert(1)") == 4
+        assert text.count("&lt;script&gt;alert(1)") == 6
 
     def test_it_allows_its_own_style_and_nothing_else(self, client: FlaskClient) -> None:
         answers = [client.get("/") for _ in range(2)]
@@ -730,8 +768,11 @@ class TestPage:
             assert "script-src" not in policy
 
     def test_an_index_that_is_lost_leaves_the_rest_of_the_page(self) -> None:
-        cluster = FakeCluster(condition=Health(False, "no connection", {}, None), fault=Unavailable("no connection"))
+        fault = Unavailable("no connection")
+        cluster = FakeCluster(
+            condition=Health(False, "no connection", {}, None), fault=fault, ledger=FakeLedger(a_record(), fault=fault)
+        )
         answer = House(cluster=cluster).client().get("/")
         assert 200 == answer.status_code
         assert "Not ready" in answer.text
-        assert "Cannot be told now." in answer.text
+        assert answer.text.count("Cannot be told now.") == 2

@@ -8,24 +8,31 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import negative_data_rejection, not_a_server_error, positive_data_acceptance
 
 from remediator.errors import NotSynced
+from remediator.records.model import Remediation
+from remediator.records.wire import render
 from remediator.web.openapi import openapi
 from tests.builders import alert, labels, notification, split, virtual_service
-from tests.web_fakes import FakeCluster, FakePipeline, House, token_file, unavailable
+from tests.strategies import remediations
+from tests.web_fakes import FakeCluster, FakeLedger, FakePipeline, House, a_record, not_undone, token_file, unavailable
 
 MEANT = {200, 400, 413}
 EXAMPLES = 60
 DOCS = Path(__file__).parents[1] / "docs" / "http.md"
 TOKEN = {"Authorization": "Bearer s3cret"}
+LISTS = {"/api/v1/exposures": ("namespace",), "/api/v1/remediations": ("namespace", "policy", "phase", "since")}
+RECORD = a_record()
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 json_values = st.recursive(
@@ -36,6 +43,20 @@ json_values = st.recursive(
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
     return House(max_body=16 * 1024).client()
+
+
+@pytest.fixture(scope="module")
+def undoing() -> tuple[FakePipeline, FlaskClient]:
+    """A service that has a record, and what hears of an undo."""
+    pipeline = FakePipeline(ledger=FakeLedger(RECORD))
+    return pipeline, House(pipeline).client()
+
+
+@pytest.fixture(scope="module")
+def of_a_record() -> Draft202012Validator:
+    """Knows what a record must be like."""
+    schema = {"$ref": "#/components/schemas/Remediation", "components": openapi()["components"]}
+    return Draft202012Validator(schema, validate_formats=True)
 
 
 @st.composite
@@ -80,8 +101,31 @@ def test_mutated_notifications(client: FlaskClient, value: object, cut: int | No
 
 @given(query=st.text(max_size=40))
 def test_arbitrary_tokens_of_a_page(client: FlaskClient, query: str) -> None:
-    for parameter in ("continue", "limit", "namespace"):
-        assert client.get("/api/v1/exposures", query_string={parameter: query}).status_code in MEANT
+    for path, filters in LISTS.items():
+        for parameter in ("continue", "limit", *filters):
+            assert client.get(path, query_string={parameter: query}).status_code in MEANT
+
+
+@given(body=st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_arbitrary_bodies_of_an_undo(undoing: tuple[FakePipeline, FlaskClient], body: bytes) -> None:
+    pipeline, client = undoing
+    pipeline.asked.clear()
+    answer = client.post("/api/v1/remediations/shop/canary-1/undo", data=body)
+    assert answer.status_code in MEANT
+    assert (answer.status_code == 200) == bool(pipeline.asked)
+
+
+@given(namespace=st.text(max_size=20), name=st.text(max_size=20))
+def test_arbitrary_names_of_a_record(client: FlaskClient, namespace: str, name: str) -> None:
+    path = quote(f"/api/v1/remediations/{namespace}/{name}", errors="replace")
+    assert client.get(path).status_code in {404, 405}
+
+
+@given(record=remediations())
+def test_every_record_is_as_described(of_a_record: Draft202012Validator, record: Remediation) -> None:
+    """And the description is closed: what the records have more than it is a fault of it."""
+    faults = of_a_record.iter_errors(render(record))
+    assert [] == [f"{fault.instance_path}: {fault.message}" for fault in faults]
 
 
 def operations() -> Iterator[Any]:
@@ -100,16 +144,30 @@ def described(house: House) -> Any:
 
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    cluster = FakeCluster([virtual_service({"route": split(v1=90, v2=10)})])
-    return described(House(cluster=cluster, authenticator=token_file(tmp_path_factory.mktemp("token"), "s3cret")))
+    ledger = FakeLedger(RECORD)
+    return described(
+        House(
+            FakePipeline(ledger=ledger),
+            cluster=FakeCluster([virtual_service({"route": split(v1=90, v2=10)})], ledger=ledger),
+            authenticator=token_file(tmp_path_factory.mktemp("token"), "s3cret"),
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def away(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same while the API server is away."""
     authenticator = token_file(tmp_path_factory.mktemp("token"), "s3cret")
-    cluster = FakeCluster(fault=NotSynced("virtualservices: no contact for 130 s"))
-    return described(House(FakePipeline(unavailable), cluster=cluster, authenticator=authenticator))
+    fault = NotSynced("virtualservices: no contact for 130 s")
+    ledger = FakeLedger(RECORD, fault=fault)
+    pipeline = FakePipeline(unavailable, not_undone, ledger)
+    return described(House(pipeline, cluster=FakeCluster(fault=fault, ledger=ledger), authenticator=authenticator))
+
+
+def asks_for_what_there_is(case: Any, data: st.DataObject) -> None:
+    """Mostly; nobody guesses a record's name."""
+    if case.path_parameters and data.draw(st.integers(0, 3)):
+        case.path_parameters = {"namespace": RECORD.namespace, "name": RECORD.name}
 
 
 bounded = settings(
@@ -126,8 +184,9 @@ def test_the_api_answers_as_described(
     case = data.draw(well[path][method].as_strategy(generation_mode=mode))
     # To JSON Schema 1.0 is an integer, to us it is not; no Go program writes an integer so.
     assume(not isinstance(case.body, dict) or not isinstance(case.body.get("truncatedAlerts"), float))
+    asks_for_what_there_is(case, data)
     # No schema can tell a token of ours for the next page from another text.
-    unpredictable = [positive_data_acceptance] if path == "/api/v1/exposures" else []
+    unpredictable = [positive_data_acceptance] if path in LISTS else []
     case.call_and_validate(headers=TOKEN, excluded_checks=unpredictable)
 
 
@@ -139,13 +198,18 @@ def test_the_api_answers_as_described_while_the_cluster_is_away(
 ) -> None:
     """The 503s are meant then; all else about them is checked."""
     case = data.draw(away[path][method].as_strategy(generation_mode=mode))
+    asks_for_what_there_is(case, data)
     meant = [not_a_server_error, positive_data_acceptance, negative_data_rejection]
     case.call_and_validate(headers=TOKEN, excluded_checks=meant)
 
 
 def test_every_path_is_described_and_every_described_one_is_there() -> None:
     rules = House().app().url_map.iter_rules()
-    served = {(rule.rule, method.lower()) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    served = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
     described = {(path, method) for path, methods in openapi()["paths"].items() for method in methods}
     assert served == described
 

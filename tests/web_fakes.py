@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,37 @@ from flask.testing import FlaskClient
 
 from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Health, Snapshot
-from remediator.errors import ClusterError
+from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
+from remediator.records.events import Event
+from remediator.records.ledger import Head, head
+from remediator.records.model import (
+    Accusation,
+    Intent,
+    Phase,
+    PolicyRef,
+    Remediation,
+    Request,
+    Target,
+    Undoing,
+)
 from remediator.traffic import subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 from remediator.traffic.subsets import Rules
+from remediator.traffic.suspect import Suspect
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
 from remediator.web.parts import Parts
 
 TARGET = TargetRef("VirtualService", "shop", "reviews")
 NOW = 1_785_585_600.0
+NOON = datetime.fromtimestamp(NOW, UTC)
 HEALTHY = Health(True, "1 VirtualService, 0 DestinationRules", {"VirtualService": 1, "DestinationRule": 0}, NOW - 1)
 
 
@@ -51,12 +67,104 @@ def unavailable(alert: Alert) -> AlertOutcome:
     return replace(patched(alert), outcome=Outcome.FAILED, reason=Reason.UNAVAILABLE, message="no answer", changes=())
 
 
-class FakePipeline:
-    """Ends every alert in the same way, and remembers what it was given."""
+def a_record(name: str = "canary-1", **intent: Any) -> Remediation:
+    """A record that is stored, and was applied two minutes ago; `intent` are other fields than these."""
+    at = NOON - timedelta(minutes=2)
+    fields: dict[str, Any] = {
+        "alert": Accusation("f00d", "CanaryErrorRatioAboveStable", at, {"severity": "critical"}),
+        "policy": PolicyRef("canary", "0f" * 32),
+        "target": Target("networking.istio.io/v1", TARGET, "uid-shop-reviews"),
+        "suspect": Suspect(Host("reviews.shop.svc.cluster.local"), "v2"),
+        "actions": (Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS),
+        "mode": Mode.ENFORCE,
+        "changes": ("http[0]: reviews subset v2 weight 10 → 0",),
+        "patch": ({"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 0},),
+        "undo": ({"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 10},),
+    }
+    made = Intent(**fields | intent)
+    record = Remediation(made.target.ref.namespace, name, made, uid=f"uid-{name}", resource_version="7", created_at=at)
+    return record.ended(Phase.APPLIED, Reason.PATCHED, "changed: http[0]: reviews subset v2 weight 10 → 0", at)
 
-    def __init__(self, decide: Callable[[Alert], AlertOutcome] = patched) -> None:
+
+def undone(record: Remediation, request: Request) -> Ending:
+    """An undo that ends well."""
+    status = replace(record.status, phase=Phase.UNDONE, reason=Reason.UNDONE, undo=Undoing(request, NOON, NOON))
+    return Ending(replace(record, status=status), Outcome.APPLIED, Reason.UNDONE, "put back", before={}, after={})
+
+
+def not_undone(record: Remediation, request: Request) -> Ending:
+    """An undo that another try can mend."""
+    return Ending(record, Outcome.FAILED, Reason.UNAVAILABLE, "no answer")
+
+
+class FakeLedger:
+    """Records that are there from the start."""
+
+    def __init__(self, *records: Remediation, fault: ClusterError | None = None) -> None:
+        self.records = {(record.namespace, record.name): record for record in records}
+        self.unindexed: dict[tuple[str, str], Remediation] = {}
+        """Known at the source alone."""
+        self.fault = fault
+        """What is wrong with the index."""
+        self.read_at_source: list[str] = []
+
+    def heads(self) -> Sequence[Head]:
+        if self.fault:
+            raise self.fault
+        heads = sorted(map(head, self.records.values()), key=lambda each: each.key)
+        return sorted(heads, key=lambda each: each.created_at, reverse=True)
+
+    def get(self, namespace: str, name: str) -> Remediation | None:
+        if self.fault:
+            raise self.fault
+        return self.records.get((namespace, name))
+
+    def read(self, namespace: str, name: str) -> Remediation:
+        self.read_at_source.append(f"{namespace}/{name}")
+        try:
+            return (self.records | self.unindexed)[namespace, name]
+        except KeyError:
+            raise NotFound(f'remediations.remediator.io "{name}" not found') from None
+
+    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
+        raise NotImplementedError
+
+    def touching(self, target_uid: str) -> tuple[Head, ...]:
+        raise NotImplementedError
+
+    def create(self, record: Remediation) -> Remediation:
+        raise NotImplementedError
+
+    rewrite = conclude = create
+
+    def delete(self, record: Remediation) -> None:
+        raise NotImplementedError
+
+    def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
+        raise NotImplementedError
+
+    def announce(self, event: Event) -> None:
+        raise NotImplementedError
+
+
+class FakePipeline:
+    """Ends every alert in the same way, and every undo of a record that it has; remembers what it was given."""
+
+    def __init__(
+        self,
+        decide: Callable[[Alert], AlertOutcome] = patched,
+        take_back: Callable[[Remediation, Request], Ending] = undone,
+        ledger: FakeLedger | None = None,
+    ) -> None:
         self.decide = decide
+        self.take_back = take_back
+        self.ledger = ledger or FakeLedger()
         self.handled: list[Notification] = []
+        self.asked: list[Request] = []
+
+    def undo(self, namespace: str, name: str, request: Request) -> Ending:
+        self.asked.append(request)
+        return self.take_back(self.ledger.read(namespace, name), request)
 
     def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
         self.handled.append(notification)
@@ -98,6 +206,7 @@ class FakeCluster:
     rules: Sequence[dict[str, Any]] = ()
     condition: Health = HEALTHY
     fault: ClusterError | None = None
+    ledger: FakeLedger = field(default_factory=FakeLedger)
 
     def start(self) -> None: ...
 

@@ -13,7 +13,15 @@
     situation     what plan and explain look at: alerts, policies and a cluster
     alert_file    the alerts that --alert names
     offline       a cluster that is only files, and is never written
-    schema        the JSON Schema of policy files
+    listing       `list`: the records that there are, as record_filter chooses and record_table shows them
+    show          one record: record_view shows it, standing says how its target stands to it
+    undo          give back what was taken away; undo_view says how that ended
+    rollback      weights, by hand
+    stop_mirror   mirrors, by hand
+    by_hand       what these two do: plan, show, ask, do; by_hand_view shows it
+    lookup        records by the names that people type; the cluster that is asked for them
+    requester     who asks for something by hand, and why
+    schema        the JSON Schema of policy files, and the CRD of the records
     demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
                   demo_view what is said, sample what it is shown on
     address       an address to serve at, tried before anything is started there

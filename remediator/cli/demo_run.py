@@ -89,18 +89,19 @@ def show(listen: str, folder: str | None, *, once: bool) -> None:
         stage.set_up()
         service = Service(address, stage.manifests, stage.token, stage.log)
         with service.running():
-            _perform(stage, service)
+            record = _perform(stage, service)
             if once:
                 return
             out = console()
-            demo_view.say_next(out, stage.folder, service.url)
+            demo_view.say_next(out, stage.folder, service.url, record)
             # Ctrl-C is how it ends, so nothing went wrong.
             with suppress(KeyboardInterrupt):
                 service.wait()
             demo_view.say_goodbye(out, None if folder is None else stage.folder)
 
 
-def _perform(stage: Stage, service: Service) -> None:
+def _perform(stage: Stage, service: Service) -> str:
+    """Show it all. Returns the record's name."""
     out = console()
     demo_view.say_welcome(out, service.url, stage.manifests)
     payload = stage.notification.read_bytes()
@@ -111,6 +112,9 @@ def _perform(stage: Stage, service: Service) -> None:
     demo_view.say_diff_of(out, (stage.original / name).read_text(), (stage.manifests / name).read_text(), name)
     demo_view.say_answer(out, answer)
     demo_view.say_second(out, _delivered(service, payload, "Unchanged"))
+    record = service.record(answer.rows[0])
+    demo_view.say_record(out, record)
+    return "{namespace}/{name}".format(**record["metadata"])
 
 
 def _delivered(service: Service, payload: bytes, expected: str) -> Answer:

@@ -93,6 +93,10 @@ class Service:
         code, body = self._ask("/webhook", notification)
         return Answer(code, tuple(body.get("outcomes", ())), time.perf_counter() - begun)
 
+    def record(self, row: Json) -> Json:
+        """The remediation that a row of the answer names, as the API tells it."""
+        return self._ask(f"/api/v1/remediations/{row['target']['namespace']}/{row['remediation']}")[1]
+
     def policy(self, name: str) -> Json:
         """The policy of that name, as the API tells it."""
         _, body = self._ask("/api/v1/policies")

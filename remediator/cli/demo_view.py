@@ -75,17 +75,28 @@ def say_second(out: Console, answer: Answer) -> None:
     say(out, (f"{row['outcome']}, {row['reason']}", STYLES[Outcome(row["outcome"])]), f": {row['message']}")
 
 
-def say_next(out: Console, folder: Path, url: str) -> None:
+def say_record(out: Console, record: dict[str, Any]) -> None:
+    """Show the record, and how it is taken back."""
+    namespace, name = record["metadata"]["namespace"], record["metadata"]["name"]
+    _head(out, "6. It was recorded before it was made; one command takes it back")
+    say(out, ("  record    ", "dim"), f"remediations/{namespace}/{name}.yaml")
+    say(out, ("  phase     ", "dim"), record["status"]["phase"])
+    say(out, ("  suspect   ", "dim"), record["spec"]["summary"]["suspect"])
+    say(out, ("  to undo   ", "dim"), f"remediator undo {namespace}/{name}")
+
+
+def say_next(out: Console, folder: Path, url: str, record: str) -> None:
     """Say what to try."""
     _head(out, "What to try next")
     bearer = f'-H "Authorization: Bearer $(cat {folder}/token)"'
     suggestions = (
+        ("See what was done:", f"{_command()} list --manifests {folder}/manifests"),
+        ("Put the traffic back:", f"{_command()} undo {record} --manifests {folder}/manifests"),
+        ("See every canary and mirror:", f"curl -s {bearer} {url}/api/v1/exposures"),
         (
-            "Put the traffic back, see every canary and mirror, and post the alert again:",
-            f"cp {folder}/original/shop.yaml {folder}/manifests/",
+            "Post the alert again, as Alertmanager will; what a person has undone stays undone:",
+            f"curl -s {bearer} --data-binary @{folder}/notification.json {url}/webhook",
         ),
-        ("", f"curl -s {bearer} {url}/api/v1/exposures"),
-        ("", f"curl -s {bearer} --data-binary @{folder}/notification.json {url}/webhook"),
         ("Ask why that happens:", f"{_command()} explain --alert {folder}/notification.json -f {folder}/original"),
         ("Open the page; any name will do, and the token is the password:", f"{url}/  (cat {folder}/token)"),
         ("Read the metrics and the log:", f"curl -s {url}/metrics; cat {folder}/serve.log"),

@@ -17,10 +17,15 @@ import click
 import remediator
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
+from remediator.cli.listing import listing
 from remediator.cli.outlet import open_outlet
 from remediator.cli.plan import plan
+from remediator.cli.rollback import rollback
 from remediator.cli.schema import schema
 from remediator.cli.serve import serve
+from remediator.cli.show import show
+from remediator.cli.stop_mirror import stop_mirror
+from remediator.cli.undo import undo
 from remediator.errors import RemediatorError
 
 INTERRUPTED = 130
@@ -79,7 +84,7 @@ def program() -> None:
     """Takes traffic away from a failing Istio canary or mirror when Prometheus says so."""
 
 
-for _command in (serve, demo, plan, explain, schema):
+for _command in (serve, demo, plan, explain, listing, show, undo, rollback, stop_mirror, schema):
     program.add_command(_command)
 
 

@@ -14,6 +14,7 @@ from remediator.cluster.manifests import Manifest, documents, manifests
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.outcome import TargetRef
+from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 
@@ -35,6 +36,11 @@ class Offline:
             self._inventory.put(presented(manifest.body))
         if not any(ref.kind == VIRTUAL_SERVICE for ref in places):
             raise InputError("the files given with -f hold no VirtualService; give those of the service in question")
+
+    @property
+    def ledger(self) -> Ledger:
+        """Raises Rejected: what is only looked at leaves no record."""
+        raise Rejected("files given with -f are only looked at, and keep no records")
 
     def start(self) -> None:
         """Nothing to begin."""

@@ -15,6 +15,9 @@ Decorator = Callable[[Decorated], Decorated]
 
 OUTPUTS = ("text", "json", "yaml")
 
+PLACE = ("manifests", "kubeconfig", "context")
+"""The settings that say which cluster."""
+
 
 def settings_options(names: Iterable[str] | None = None) -> Decorator:
     """Flags for these settings (None: all of them), and `--config`.
@@ -73,14 +76,56 @@ def situation_options(command: Decorated) -> Decorated:
             "May be repeated; none is ever written.",
         ),
         settings_options(("policies", "manifests", "kubeconfig", "context", "namespaces", "mode")),
+        output_option,
+    ]
+    return _all_of(options)(command)
+
+
+def output_option(command: Decorated) -> Decorated:
+    """For a person, or for a program."""
+    option = click.option(
+        "-o",
+        "--output",
+        type=click.Choice(OUTPUTS),
+        default=OUTPUTS[0],
+        show_default=True,
+        help="For a person, or for a program.",
+    )
+    return option(command)
+
+
+def records_options(command: Decorated) -> Decorated:
+    """Where records are, in which form they are shown, and -n."""
+    options: list[Decorator] = [
+        click.option("-n", "--namespace", metavar="NAMESPACE", help="Only there. Without it: in all namespaces."),
+        settings_options(PLACE),
+        output_option,
+    ]
+    return _all_of(options)(command)
+
+
+def request_options(command: Decorated) -> Decorated:
+    """Who asks for something by hand, and why."""
+    options: list[Decorator] = [
+        click.option("--by", metavar="WHO", help="Who asks, for the record. Without it: your account here."),
+        click.option("--reason", metavar="TEXT", help="Why, for the record."),
+    ]
+    return _all_of(options)(command)
+
+
+def by_hand_options(command: Decorated) -> Decorated:
+    """What `rollback` and `stop-mirror` share."""
+    options: list[Decorator] = [
         click.option(
-            "-o",
-            "--output",
-            type=click.Choice(OUTPUTS),
-            default=OUTPUTS[0],
-            show_default=True,
-            help="For a person, or for a program.",
+            "--service",
+            metavar="HOST",
+            help="Whose version --suspect is. Needed only where several hosts of the object have such a version.",
         ),
+        request_options,
+        click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+        click.option("--dry-run", is_flag=True, help="Let the server try it and keep nothing; nothing is recorded."),
+        settings_options(PLACE),
+        output_option,
     ]
     return _all_of(options)(command)
 

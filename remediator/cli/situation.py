@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,12 @@ def opened(values: dict[str, Any]) -> Iterator[Situation]:
     logging.getLogger("remediator").addHandler(logging.NullHandler())
     cluster.start()
     try:
-        _await_sync(cluster, is_live=is_live)
+        # Planning needs no records, and whoever may only read routing objects may ask what would happen.
+        await_sync(
+            lambda: cluster.health().routing_fault,
+            deadline_s=SYNC_DEADLINE_S if is_live else 0.0,
+            advice="; check --kubeconfig and --context, or give files with -f" if is_live else "",
+        )
         yield Situation(alerts, policies, cluster, ceiling, "live" if is_live else "file", bool(files))
     finally:
         cluster.stop()
@@ -104,19 +109,27 @@ def _stdin(alert: str, files: tuple[str, ...]) -> str:
         raise InputError(f"standard input: cannot be read: {error.strerror}") from error
 
 
-def _await_sync(cluster: Cluster, *, is_live: bool) -> None:
-    # Files are there or they are not; a cluster takes a while to list.
-    deadline = time.monotonic() + (SYNC_DEADLINE_S if is_live else 0.0)
+def await_sync(fault: Callable[[], str], *, deadline_s: float, advice: str) -> None:
+    """Wait until the index of a cluster that was started can be believed.
+
+    Args:
+        fault: what is wrong with it; empty: nothing.
+        deadline_s: seconds. Files are there or they are not; a cluster takes a while to list.
+        advice: what to do if it cannot; put behind the fault.
+
+    Raises:
+        Unavailable: it cannot.
+    """
+    deadline = time.monotonic() + deadline_s
     pause = threading.Event()
-    health = cluster.health()
+    found = fault()
     with _progress() as progress:
-        while not health.synced and time.monotonic() < deadline:
-            progress.update(f"Reading the cluster … {health.detail}")
+        while found and time.monotonic() < deadline:
+            progress.update(f"Reading the cluster … {found}")
             pause.wait(_POLL_S)
-            health = cluster.health()
-    if not health.synced:
-        advice = "; check --kubeconfig and --context, or give files with -f" if is_live else ""
-        raise Unavailable(f"the routing objects cannot be read: {health.detail}{advice}")
+            found = fault()
+    if found:
+        raise Unavailable(f"the routing objects cannot be read: {found}{advice}")
 
 
 def _progress() -> Status:

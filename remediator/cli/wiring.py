@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import remediator
 from remediator import logs
@@ -16,6 +17,7 @@ from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
+from remediator.pipeline.housekeeping import Housekeeping
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
 from remediator.settings import Settings, shown
@@ -43,8 +45,10 @@ def serve_with(settings: Settings) -> None:
     tell_settings(settings)
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
+    pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode))
+    housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
     parts = Parts(
-        pipeline=Pipeline(cluster, store, metrics, executor, Mode(settings.mode)),
+        pipeline=pipeline,
         policies=store,
         cluster=cluster,
         metrics=metrics,
@@ -54,20 +58,20 @@ def serve_with(settings: Settings) -> None:
         ceiling=Mode(settings.mode),
     )
 
+    def start() -> None:
+        for part in (cluster, news, housekeeping):
+            part.start()
+
     def stop() -> None:
-        news.stop()
-        cluster.stop()
+        for part in (housekeeping, news, cluster):
+            part.stop()
         executor.shutdown()
 
-    run(create_app(parts), _serving(settings, parts.draining, _both(cluster.start, news.start), stop))
+    run(create_app(parts), _serving(settings, parts.draining, start, stop))
 
 
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
-    def run_both() -> None:
-        first()
-        second()
-
-    return run_both
+def _retention(settings: Settings) -> timedelta | None:
+    return timedelta(seconds=settings.retention) if settings.retention else None
 
 
 def _serving(

@@ -1,22 +1,60 @@
-"""Under which version the API server serves a kind of Istio's."""
+"""Under which version the API server serves a kind: Istio's kinds, and our own."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from remediator.cluster.call import Resource
 from remediator.cluster.failures import Unserved
-from remediator.cluster.rest import Resource, Rest
+from remediator.cluster.inventory import DESTINATION_RULE, VIRTUAL_SERVICE
+from remediator.cluster.rest import Rest
+from remediator.records import model
 
-GROUP: Final = "networking.istio.io"
 
-PLURALS: Final[Mapping[str, str]] = {"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
-"""What a kind is called in paths and in RBAC rules."""
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a kind may be served."""
 
-VERSIONS: Final = ("v1", "v1beta1", "v1alpha3")
-"""From the best to the last resort. The schemas are the same; v1 came with Istio 1.22
-(istio/istio manifests/charts/base/files/crd-all.gen.yaml)."""
+    group: str
+    plural: str
+    """What the kind is called in paths and in RBAC rules."""
+    versions: tuple[str, ...]
+    """From the best to the last resort."""
+    ungrouped: str
+    """What to say where the whole group is unknown."""
+    unserved: str
+    """What to do where the group is known, and none of the versions has the kind."""
+
+    @property
+    def resource(self) -> str:
+        """As an RBAC rule names it: `virtualservices.networking.istio.io`."""
+        return f"{self.plural}.{self.group}"
+
+
+def _istio(plural: str) -> Api:
+    # The schemas of the versions are the same; v1 came with Istio 1.22
+    # (istio/istio manifests/charts/base/files/crd-all.gen.yaml).
+    group, versions = "networking.istio.io", ("v1", "v1beta1", "v1alpha3")
+    missing = f"Istio's CRDs are not installed: the API server knows no group {group}"
+    return Api(group, plural, versions, missing, "install or update Istio's CRDs")
+
+
+_OURS: Final = "install its CRD: remediator schema --crd | kubectl apply -f -"
+
+APIS: Final[Mapping[str, Api]] = {
+    VIRTUAL_SERVICE: _istio("virtualservices"),
+    DESTINATION_RULE: _istio("destinationrules"),
+    model.KIND: Api(
+        model.GROUP,
+        model.PLURAL,
+        (model.VERSION,),
+        f"the API server serves no {model.PLURAL}.{model.GROUP}: {_OURS}",
+        _OURS,
+    ),
+}
 
 
 class Discovery:
@@ -31,13 +69,13 @@ class Discovery:
         """Where `kind` is served.
 
         Raises:
-            Unserved: Istio's CRDs are not there, or not yet. Others as `failures.failure` says.
+            Unserved: its CRD is not there, or not yet. Others as `failures.failure` says.
         """
         with self._lock:
             known = self._known.get(kind)
         if known is None:
             # Without the lock: two threads may both ask, and learn the same.
-            known = self._find(PLURALS[kind])
+            known = self._find(APIS[kind])
             with self._lock:
                 self._known[kind] = known
         return known
@@ -47,22 +85,20 @@ class Discovery:
         with self._lock:
             self._known.pop(kind, None)
 
-    def _find(self, plural: str) -> Resource:
+    def _find(self, api: Api) -> Resource:
         try:
-            served = [version.get("version") for version in self._items(f"/apis/{GROUP}", "versions")]
+            served = [version.get("version") for version in self._items(f"/apis/{api.group}", "versions")]
         except Unserved as error:
-            raise Unserved(f"Istio's CRDs are not installed: the API server knows no group {GROUP}") from error
-        for version in VERSIONS:
+            raise Unserved(api.ungrouped) from error
+        for version in api.versions:
             # A group's version tells nothing of each kind in it: CRDs may be of several releases of Istio.
-            if version in served and self._serves(version, plural):
-                return Resource(GROUP, version, plural)
-        raise Unserved(
-            f"the API server serves no {plural}.{GROUP} in any of {', '.join(VERSIONS)}: install or update Istio's CRDs"
-        )
+            if version in served and self._serves(api, version):
+                return Resource(api.group, version, api.plural)
+        raise Unserved(f"the API server serves no {api.resource} in any of {', '.join(api.versions)}: {api.unserved}")
 
-    def _serves(self, version: str, plural: str) -> bool:
-        items = self._items(f"/apis/{GROUP}/{version}", "resources")
-        return any(item.get("name") == plural for item in items)
+    def _serves(self, api: Api, version: str) -> bool:
+        items = self._items(f"/apis/{api.group}/{version}", "resources")
+        return any(item.get("name") == api.plural for item in items)
 
     def _items(self, path: str, key: str) -> list[dict[str, Any]]:
         items = self._rest.get(path).get(key)

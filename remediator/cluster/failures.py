@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from remediator.errors import (
+    AlreadyExists,
     ClusterError,
     Conflict,
     Forbidden,
@@ -61,13 +62,14 @@ def failure(code: int, status: Mapping[str, Any], verb: str, resource: str) -> C
     """
     message = _message(status) or f"HTTP {code} for {verb} {resource}"
     details = _details(status)
-    if code in (401, 403) and _DENIAL.search(message):
-        # Admission may deny with these too (Gatekeeper does): no permission and no other token would mend that.
-        return Rejected(message)
-    if code == 403:
-        return Forbidden(verb, resource, message)
+    if code in (401, 403):
+        return _refused(
+            status, message, Forbidden(verb, resource, message) if code == 403 else Unauthenticated(message)
+        )
     if code == 404 and not details.get("name"):
         return Unserved(f"the API server does not serve {resource}: {message}")
+    if code == 409 and status.get("reason") == "AlreadyExists":
+        return AlreadyExists(message)
     if code == 422 and not details.get("causes"):
         return Unapplied(message)
     if code >= 500 or code < 400 or code == 408:
@@ -75,8 +77,17 @@ def failure(code: int, status: Mapping[str, Any], verb: str, resource: str) -> C
     return _BY_CODE.get(code, Rejected)(message)
 
 
+def _refused(status: Mapping[str, Any], message: str, error: ClusterError) -> ClusterError:
+    """What a 401 or a 403 is: `error`, unless no permission and no other token would mend it."""
+    if _DENIAL.search(message):  # Gatekeeper denies with these codes, as any admission may
+        return Rejected(message)
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in _causes(status)):
+        # What is missing is the namespace (apiserver admission/plugin/namespace/lifecycle/admission.go).
+        return NotFound(message)
+    return error
+
+
 _BY_CODE: Mapping[int, Callable[[str], ClusterError]] = {
-    401: Unauthenticated,
     404: NotFound,
     409: Conflict,
     410: Gone,
@@ -89,11 +100,15 @@ def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
     return details if isinstance(details, Mapping) else {}
 
 
+def _causes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = _details(status).get("causes")
+    return [cause for cause in found if isinstance(cause, Mapping)] if isinstance(found, list) else []
+
+
 def _message(status: Mapping[str, Any]) -> str:
     """What the server says, and each cause that it names."""
     message = str(status.get("message") or "")
-    found = _details(status).get("causes")
-    causes = [_cause(cause) for cause in found if isinstance(cause, Mapping)] if isinstance(found, list) else []
+    causes = [_cause(cause) for cause in _causes(status)]
     # Most messages list the causes already.
     text = "; ".join([message, *(cause for cause in causes if cause not in message)]).strip("; ")
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

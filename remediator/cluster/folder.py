@@ -1,34 +1,18 @@
-"""A folder of YAML files: which there are, what is in them, and one of them replaced whole.
-
-Readers take no lock: a file is replaced by a rename, so it is the old one or the new one. Writers exclude each
-other, in this process and in others, by a lock on a hidden file.
-"""
+"""A folder of YAML files: which there are, and what is in them. How they are written, is in writer.py."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import NamedTuple
 
-from remediator.errors import Conflict, Forbidden, Unavailable
-
-LOCK: Final = ".remediator.lock"
-"""The hidden file that writers lock; its content means nothing."""
+from remediator.errors import Unavailable
 
 _SUFFIXES = (".yaml", ".yml")
-_LOCK_WAIT = 10.0  # seconds; a write takes milliseconds, so whoever holds it longer is stuck
-_LOCK_POLL = 0.005  # seconds; flock has no time-out of its own
 _READ_ATTEMPTS = 3
-_RESOURCE = "virtualservices.networking.istio.io"
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
-_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Stamp(NamedTuple):
@@ -70,7 +54,9 @@ class Folder:
                         if entry.is_dir(follow_symlinks=False):
                             left.append(entry.path)
                         elif entry.name.endswith(_SUFFIXES):
-                            found[entry.path] = Stamp.of(entry.stat())
+                            status = _status(entry)
+                            if status:
+                                found[entry.path] = Stamp.of(status)
         except OSError as error:
             raise _unreadable(error, self.root) from error
         return found
@@ -93,43 +79,15 @@ class Folder:
             raise _unreadable(error, path) from error
         raise Unavailable(f"{path}: changes while it is read. Wait for whoever is writing it")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other writers out, threads as well as processes: each call locks a file that it opened itself.
 
-        Raises:
-            Forbidden: the lock file cannot be made. Unavailable: another writer does not let go.
-        """
-        path = self.root / LOCK
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise _unwritable(error, path) from error
-        try:
-            _lock(descriptor, path)
-            yield
-        finally:
-            os.close(descriptor)  # gives the lock back
-
-    def replace(self, path: Path, text: str, expected: Stamp) -> None:
-        """Put `text` in the place of the file's content, all or nothing, on disk when this returns. Mode and owner
-        stay; a link is followed. The lock must be held.
-
-        Raises:
-            Conflict: somebody without the lock changed the file since `expected`, an editor say.
-            Forbidden, Unavailable.
-        """
-        target = path.resolve()
-        try:
-            # Opened to be written, though it is replaced: a file that is read-only stays as it is.
-            with target.open("r+b") as original:
-                if Stamp.of(os.fstat(original.fileno())) != expected:
-                    raise Conflict(f"{path} was changed by somebody else just now")
-                _replace(target, text.encode("utf-8"), original)
-        except FileNotFoundError as error:
-            raise Conflict(f"{path} was removed just now") from error
-        except OSError as error:
-            raise _unwritable(error, path) from error
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """None for a file that was removed since the folder was listed, as records are; a link to nothing is an error."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        if os.path.lexists(entry.path):
+            raise
+        return None
 
 
 def _refuse_special(path: Path) -> None:
@@ -157,49 +115,6 @@ def _text(content: bytes, path: Path) -> str:
         raise Unavailable(f"{path}:{line}: not UTF-8. Save the file as UTF-8") from error
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    deadline = time.monotonic() + _LOCK_WAIT
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise Unavailable(f"{path}: locked for {_LOCK_WAIT:.0f} s. `fuser {path}` says by whom") from error
-            time.sleep(_LOCK_POLL)
-        except OSError as error:
-            raise Unavailable(f"{path}: {error.strerror}. The file system must support flock") from error
-        else:
-            return
-
-
-def _replace(target: Path, content: bytes, original: BinaryIO) -> None:
-    status = os.fstat(original.fileno())
-    # In the same folder, so that the rename stays within one file system.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            with suppress(PermissionError):  # only root may give a file away; then it is ours, and says so
-                os.fchown(file.fileno(), status.st_uid, status.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync(target.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A rename is on disk when the folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _unreadable(error: OSError, path: Path) -> Unavailable:
     where = error.filename or path
     if error.errno == errno.ENOENT and os.path.islink(where):
@@ -210,9 +125,3 @@ def _unreadable(error: OSError, path: Path) -> Unavailable:
         errno.EACCES: "Let this process read it",
     }.get(error.errno or 0, "Nothing is read until then")
     return Unavailable(f"{where}: {error.strerror or error}. {advice}")
-
-
-def _unwritable(error: OSError, path: Path) -> Forbidden | Unavailable:
-    if error.errno in _NO_PERMISSION:
-        return Forbidden("patch", _RESOURCE, f"{path}: {error.strerror}. Let this process write there")
-    return Unavailable(f"{path}: {error.strerror or error}")

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import datetime
+import platform
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from remediator.cluster.archive import Archive
 from remediator.cluster.credentials import credentials
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import DESTINATION_RULE, VIRTUAL_SERVICE, Inventory
+from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot
 from remediator.cluster.rest import Observe, Rest, unobserved
-from remediator.cluster.watch import Scope, Watch
-from remediator.errors import ClusterError, Conflict, NotFound, NotSynced
+from remediator.cluster.watch import Scope, Sink, Watch
+from remediator.cluster.watches import Watches, scopes
+from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.outcome import TargetRef
+from remediator.records.ledger import Ledger
+from remediator.records.model import KIND as REMEDIATION
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
-
-FIELD_MANAGER: Final = "remediator"
-"""What managedFields calls us: how others see who changed the object."""
-
-LONGEST_GAP: Final = 15.0
-"""Seconds that a watch may be down before the index is no longer believed."""
 
 _CONNECTIONS: Final = 64
 """Kept alive, besides one for each watch: more than there are threads."""
@@ -66,9 +64,9 @@ class KubernetesCluster:
 
     Args:
         rest: the API server.
-        namespaces: names or globs of those whose VirtualServices are watched; empty is all. Kubernetes cannot watch
-            a glob, so with one among them all are watched, and what does not match is left out. DestinationRules
-            are always watched in all namespaces.
+        namespaces: names or globs of those whose VirtualServices and records are watched; empty is all. Kubernetes
+            cannot watch a glob, so with one among them all are watched, and what does not match is left out.
+            DestinationRules are always watched in all namespaces.
         stale_after: seconds without a sign of life after which the index is no longer believed. Bookmarks come
             about every minute.
         clock: Unix time (s).
@@ -88,34 +86,48 @@ class KubernetesCluster:
         self._discovery = Discovery(rest)
         self._inventory = Inventory()
         self._index = Index(self._inventory)
-        self._stale_after = stale_after
-        self._clock = clock
+        self._archive = Archive()
         # A silent connection has to be found out, and replaced, before its silence makes the index stale.
         pace = pace or Pace(stall=stale_after * 0.75, clock=clock)
-        self._watches = tuple(Watch(rest, self._discovery, scope, self._index, pace) for scope in _scopes(namespaces))
+
+        def watches(sink: Sink, *found: Scope) -> Watches:
+            each = (Watch(rest, self._discovery, scope, sink, pace) for scope in found)
+            return Watches(each, stale_after, clock)
+
+        self._routing = watches(self._index, *_routing_scopes(namespaces))
+        # Apart: what is asked of the routing objects does not depend on the records.
+        self._records = watches(RecordSink(self._archive), *scopes(REMEDIATION, namespaces))
+        self._ledger = KubernetesLedger(rest, self._discovery, self._archive, self._records, platform.node())
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the records are kept: beside their targets."""
+        return self._ledger
 
     def start(self) -> None:
         """Begin to fill the index. Returns at once."""
-        for watch in self._watches:
-            watch.start()
+        self._routing.start()
+        self._records.start()
 
     def stop(self) -> None:
         """End every thread that `start` began. Cannot be started again."""
-        for watch in self._watches:
-            watch.stop()
+        self._routing.stop()
+        self._records.stop()
         self._rest.close()
 
     def health(self) -> Health:
-        """Whether the index can be believed, and what is in it. Never raises."""
-        objects = self._inventory.counts()
-        faults = self._faults()
-        heard = [watch.state.last_event for watch in self._watches]
+        """Whether the index can be believed, that of the records too, and what is in it. Never raises."""
+        objects = self._inventory.counts() | {REMEDIATION: len(self._archive)}
+        routing = self._routing.faults()
+        faults = routing + self._records.faults()
+        heard = self._routing.last_events + self._records.last_events
         return Health(
             synced=not faults,
             detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
             objects=objects,
             last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
-            broken=any(watch.broken for watch in self._watches),
+            broken=self._routing.broken or self._records.broken,
+            routing_fault="; ".join(routing),
         )
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
@@ -124,12 +136,12 @@ class KubernetesCluster:
         Raises:
             NotSynced: the index is not complete or too old.
         """
-        self._require_sync()
+        self._routing.require()
         return self._inventory.routing_to(host)
 
     def routing(self) -> tuple[Snapshot, ...]:
         """Every routing object. Raises as `routing_to`."""
-        self._require_sync()
+        self._routing.require()
         return tuple(self._inventory.routing())
 
     def read(self, ref: TargetRef) -> Snapshot:
@@ -171,29 +183,6 @@ class KubernetesCluster:
     def _path(self, ref: TargetRef) -> str:
         return self._discovery.resource(ref.kind).path(ref.namespace, ref.name)
 
-    def _require_sync(self) -> None:
-        faults = self._faults()
-        if faults:
-            raise NotSynced("the index cannot be believed: " + "; ".join(faults))
-
-    def _faults(self) -> tuple[str, ...]:
-        """Why the index cannot be believed, in words for an operator. Empty: it can."""
-        now = self._clock()
-        return tuple(fault for watch in self._watches if (fault := self._fault(watch, now)))
-
-    def _fault(self, watch: Watch, now: float) -> str | None:
-        state = watch.state
-        why = f": {state.error}" if state.error else ""
-        if state.ended:
-            return f"the watch of {watch.scope} has ended{why}"
-        if not state.synced:
-            return f"{watch.scope} not listed yet{why}"
-        if state.down_since is not None and now - state.down_since > LONGEST_GAP:
-            return f"no watch of {watch.scope} since {_moment(state.down_since)}{why}"
-        if state.last_event is None or now - state.last_event > self._stale_after:
-            return f"nothing heard of {watch.scope} since {_moment(state.last_event or 0)}{why}"
-        return None
-
 
 def connect(
     kubeconfig: str | None = None,
@@ -213,30 +202,18 @@ def connect(
         SettingsError: no credentials, or broken ones.
     """
     configuration = credentials(kubeconfig, context)
-    connections = _CONNECTIONS + len(_scopes(namespaces))
+    connections = _CONNECTIONS + len(_routing_scopes(namespaces)) + len(scopes(REMEDIATION, namespaces))
     return KubernetesCluster(Rest(configuration, connections=connections, observe=observe), namespaces=namespaces)
 
 
-def _scopes(namespaces: Iterable[str]) -> tuple[Scope, ...]:
-    """What to watch: of VirtualServices each namespace by itself if all are names, else the whole cluster.
+def _routing_scopes(namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
+    """What to watch to plan on.
 
     DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
     namespace may say, and a rule that is not watched would pass for one that is not there.
     """
-    rules = Scope(DESTINATION_RULE)
-    globs = tuple(dict.fromkeys(namespaces))
-    if globs and not any(set(glob) & set("*?[") for glob in globs):
-        return (*(Scope(VIRTUAL_SERVICE, name) for name in globs), rules)
-
-    def keeps(namespace: str) -> bool:
-        return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
-
-    return Scope(VIRTUAL_SERVICE, None, keeps), rules
+    return (*scopes(VIRTUAL_SERVICE, namespaces), Scope(DESTINATION_RULE))
 
 
 def _counted(kind: str, count: int) -> str:
     return f"{count} {kind}" + ("" if count == 1 else "s")
-
-
-def _moment(unix: float) -> str:
-    return datetime.datetime.fromtimestamp(unix, datetime.UTC).isoformat(timespec="seconds")

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointerException
 
+from remediator.cluster.archive import Archive
 from remediator.cluster.catalogue import Catalogue, Source
+from remediator.cluster.edits import rewrite
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented, stored
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
-from remediator.cluster.manifests import rewrite
+from remediator.cluster.local_ledger import LocalLedger
 from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
 from remediator.outcome import TargetRef
+from remediator.records.ledger import Ledger
+from remediator.records.model import KIND
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 
+_PATCH = Right("patch", "virtualservices.networking.istio.io")
+
 
 class LocalCluster:
-    """A `port.Cluster` on the VirtualServices and DestinationRules in a folder of YAML (docs/local.md).
+    """A `port.Cluster` on the VirtualServices and DestinationRules in a folder of YAML, which keeps the records too
+    (docs/local.md).
 
     Files are looked at (stat) at each use and read again where they changed, so there is nothing to watch. One
     file that cannot be understood makes everything `Unavailable`: the object that matters may be in that one.
@@ -37,12 +43,16 @@ class LocalCluster:
             folder: where the files are; its subfolders count too.
             clock: Unix time (s).
         """
-        self._folder = Folder(folder)
-        self._clock = clock
         self._inventory = Inventory()
-        self._catalogue = Catalogue(self._folder, self._inventory, clock)
-        self._writing = threading.Lock()
-        self._last_event: float | None = None
+        self._archive = Archive()
+        self._catalogue = Catalogue(Folder(folder), self._inventory, self._archive, clock)
+        self._gate = Gate(folder)
+        self._ledger = LocalLedger(folder, self._catalogue, self._archive, self._gate, clock)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The records: below `remediations` in the folder, and wherever else somebody has put one."""
+        return self._ledger
 
     def start(self) -> None:
         """Nothing to begin: the folder is read when it is asked about."""
@@ -53,12 +63,13 @@ class LocalCluster:
     def health(self) -> Health:
         """Whether every file can be understood, and what is in them. Never raises."""
         try:
-            self._refresh()
+            self._catalogue.refresh()
         except ClusterError as error:
-            return Health(False, str(error), self._inventory.counts(), self._last_event)
-        counts = self._inventory.counts()
+            fault = str(error)
+            return Health(False, fault, self._counts(), self._catalogue.looked_at, routing_fault=fault)
+        counts = self._counts()
         detail = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
-        return Health(True, detail, counts, self._last_event)
+        return Health(True, detail, counts, self._catalogue.looked_at)
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`.
@@ -66,12 +77,12 @@ class LocalCluster:
         Raises:
             Unavailable: the folder or a file in it cannot be read or understood.
         """
-        self._refresh()
+        self._catalogue.refresh()
         return self._inventory.routing_to(host)
 
     def routing(self) -> tuple[Snapshot, ...]:
         """Every routing object. Raises as `routing_to`."""
-        self._refresh()
+        self._catalogue.refresh()
         return tuple(self._inventory.routing())
 
     def read(self, ref: TargetRef) -> Snapshot:
@@ -92,29 +103,22 @@ class LocalCluster:
         """
         if dry_run:
             return self._inventory.snapshot(_patched(self._source(ref), patch))
-        with self._exclusive():
+        with self._gate.passed(_PATCH) as writer:
             source = self._source(ref)
             written = source.manifest.body
             result = stored(_patched(source, patch), written)
             if result != written:
-                self._folder.replace(source.path, rewrite(source.text, source.manifest, result), source.stamp)
+                writer.replace(source.path, rewrite(source.text, source.manifest, result), source.stamp)
             # Not by way of the folder: what is done is done, even if another file has become faulty meanwhile.
             return self._inventory.snapshot(presented(result))
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Keep other writers out. The lock of this process comes first: its threads then wait without polling."""
-        with self._writing, self._folder.locked():
-            yield
 
     def _source(self, ref: TargetRef) -> Source:
         if ref.kind != VIRTUAL_SERVICE:
             raise NotFound(f"{ref} is no routing object that is read from files")
         return self._catalogue.source(ref)
 
-    def _refresh(self) -> None:
-        self._catalogue.refresh()
-        self._last_event = self._clock()
+    def _counts(self) -> dict[str, int]:
+        return self._inventory.counts() | {KIND: len(self._archive)}
 
 
 def _patched(source: Source, patch: Patch) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Manifests as text: the documents of a YAML file, the routing objects in them, and one document written anew.
+"""Manifests as text: the documents of a YAML file, and the routing objects and records in them.
 
-It reads and writes strings; files are folder.py's. What is ambiguous is refused: `errors.Unavailable` names the
-file, the line and what to do.
+It reads strings; files are folder.py's. What is ambiguous is refused: `errors.Unavailable` names the file, the line
+and what to do. How such a text is changed, is in edits.py.
 """
 
 from __future__ import annotations
@@ -10,30 +10,29 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import yaml
 
 from remediator.cluster.inventory import KINDS, reference
-from remediator.errors import Rejected, Unavailable
+from remediator.errors import Unavailable
 from remediator.outcome import TargetRef
+from remediator.records.model import GROUP, KIND
 
-API_GROUP = "networking.istio.io/"
 MAX_DEPTH = 100
 """Mappings and lists within each other in one document; a VirtualService needs ten."""
 
-_BYTE_ORDER_MARK = "\ufeff"
-_LINE_REST = re.compile(r"[ \t]*#[^\r\n]*")
+_GROUPS: Final = {**dict.fromkeys(KINDS, "networking.istio.io"), KIND: GROUP}
+"""The kinds that are read, each of its API group; objects of any other are ignored."""
+
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z")
-_SHORT_BOOLEAN = re.compile(r"[yYnN]\Z")
-_BOOLEAN = "tag:yaml.org,2002:bool"
 _FLOAT = "tag:yaml.org,2002:float"
 _NOT_JSON = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
-_Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
+Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
 
 
-def _resolvers(*more: tuple[str, re.Pattern[str], str]) -> _Resolvers:
-    """PyYAML's table of what plain scalars mean, and `more`: (tag, pattern, first characters)."""
+def resolvers(*more: tuple[str, re.Pattern[str], str]) -> Resolvers:
+    """PyYAML's table of what plain scalars mean, 1e3 a number, and `more`: (tag, pattern, first characters)."""
     table = {first: list(known) for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()}
     for tag, pattern, firsts in ((_FLOAT, _EXPONENT, "-+0123456789"), *more):
         for first in firsts:
@@ -41,22 +40,13 @@ def _resolvers(*more: tuple[str, re.Pattern[str], str]) -> _Resolvers:
     return table
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml's, ten times as fast
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # libyaml's, ten times as fast
     """Reads as kubectl does where PyYAML does otherwise: a date and `=` are text, 1e3 is a number."""
 
-    yaml_implicit_resolvers: ClassVar[_Resolvers] = {
+    yaml_implicit_resolvers: ClassVar[Resolvers] = {
         first: [(tag, pattern) for tag, pattern in known if tag not in _NOT_JSON]
-        for first, known in _resolvers().items()
+        for first, known in resolvers().items()
     }
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes every value out, without anchors, and quotes what any reader of YAML might not take for text."""
-
-    yaml_implicit_resolvers = _resolvers((_BOOLEAN, _SHORT_BOOLEAN, "yYnN"))
-
-    def ignore_aliases(self, _data: object) -> bool:
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One VirtualService or DestinationRule."""
+    """One VirtualService, DestinationRule or Remediation."""
 
     ref: TargetRef
     body: dict[str, Any]
@@ -101,7 +91,7 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
     Raises:
         Unavailable: not YAML (half-written, say), nested too deeply, or a key stands twice in one object.
     """
-    loader = _Loader(text)
+    loader = Loader(text)
     found: list[Document] = []
     try:
         _refuse_depth(text, file)
@@ -124,7 +114,8 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
 
 
 def manifests(found: tuple[Document, ...], file: str) -> tuple[Manifest, ...]:
-    """The VirtualServices and DestinationRules of a file, `kind: List` unrolled; everything else is left out.
+    """The VirtualServices, DestinationRules and Remediations of a file, `kind: List` unrolled; everything else is left
+    out.
 
     Raises:
         Unavailable: what should be an object is none, has no name, or cannot be said in JSON.
@@ -133,26 +124,8 @@ def manifests(found: tuple[Document, ...], file: str) -> tuple[Manifest, ...]:
         _manifest(data, place)
         for number, document in enumerate(found)
         for place, data in _objects(document.data, Place(file, document.line, number))
-        if _is_routing(data, place)
+        if _is_ours(data, place)
     )
-
-
-def rewrite(text: str, manifest: Manifest, body: Mapping[str, Any]) -> str:
-    """`text` with `body` in the place of `manifest`; every other document stays as it is, to the byte.
-
-    In the document itself, comments before the first key and after the last value stay, those between are lost.
-
-    Raises:
-        Rejected: the result would not say what it should. No text that PyYAML reads is known to do that.
-    """
-    place = manifest.place
-    expected = [document.data for document in documents(text, place.file)]
-    data = dict(body) if place.item is None else _with_item(expected[place.document], place.item, body)
-    expected[place.document] = data
-    result = _replaced(text, place.document, data)
-    if [document.data for document in documents(result, place.file)] != expected:
-        raise Rejected(f"{place}: {manifest.ref} cannot be written back safely. Give it a file of its own")
-    return result
 
 
 def _unreadable(file: str, line: int, problem: str) -> Unavailable:
@@ -165,7 +138,7 @@ def _refuse_depth(text: str, file: str) -> None:
     """Deep nesting ends the process when it is composed: libyaml's binding recurses on C's stack, with no limit of
     its own (PyYAML yaml/_yaml.pyx, _compose_node). Its events come one by one."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
@@ -215,11 +188,11 @@ def _objects(data: Any, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]
         yield where, one
 
 
-def _is_routing(data: Mapping[str, Any], place: Place) -> bool:
+def _is_ours(data: Mapping[str, Any], place: Place) -> bool:
     version, kind = data.get("apiVersion"), data.get("kind")
     if kind is not None and version is not None:
-        return kind in KINDS and str(version).startswith(API_GROUP)
-    if kind in KINDS or version is not None:
+        return kind in _GROUPS and str(version).startswith(f"{_GROUPS[kind]}/")
+    if kind in _GROUPS or version is not None:
         missing = "kind" if kind is None else "apiVersion"
         raise Unavailable(f"{place}: {missing} is missing. Add it; nothing is read until then")
     return False  # some other program's file: Helm's values, say
@@ -242,58 +215,3 @@ def _manifest(data: Mapping[str, Any], place: Place) -> Manifest:
             f"{place}: {data['kind']} {name} cannot be said in JSON: {error}. Mend the file; nothing is read until then"
         ) from error
     return Manifest(reference(body), body, place)
-
-
-def _with_item(data: Mapping[str, Any], item: int, body: Mapping[str, Any]) -> dict[str, Any]:
-    items = list(data["items"])
-    items[item] = dict(body)
-    return {**data, "items": items}
-
-
-def _replaced(text: str, document: int, data: object) -> str:
-    mark = len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0
-    start, end = (mark + index for index in _spans(text[mark:])[document])
-    newline = "\r\n" if "\r\n" in text else "\n"
-    written = yaml.dump(
-        data,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=False,
-        width=2**30,
-        line_break=newline,
-    ).rstrip("\r\n")
-    line = max(mark, text.rfind("\n", 0, start) + 1)
-    if text[line:start].strip(" "):
-        written = newline + written  # it began on the line of its `---`, where a mapping may not
-    else:
-        start = line
-    if text[end - 1] == "\n":
-        written += newline  # a block scalar was last, and its own line break is part of it
-    else:
-        end += _rest_of_line(text[end:])
-    return text[:start] + written + text[end:]
-
-
-def _rest_of_line(tail: str) -> int:
-    """A comment on the line of the last value speaks of that value, and another may come to stand there."""
-    match = _LINE_REST.match(tail)
-    return match.end() if match else 0
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    """Where the content of each document begins and ends, in characters; without the comments around it."""
-    spans: list[tuple[int, int]] = []
-    begun = False
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.DocumentStartEvent):
-            begun = False
-        elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
-            first, last = (mark.index for mark in (event.start_mark, event.end_mark) if mark)
-            if not begun:
-                spans.append((first, last))
-                begun = True
-            # The end of a block collection is where the next token stands, behind the comments: no width.
-            elif last > first or isinstance(event, yaml.ScalarEvent):
-                spans[-1] = (spans[-1][0], max(spans[-1][1], last))
-    return spans

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from remediator.outcome import TargetRef
+from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 from remediator.traffic.subsets import Rules
@@ -40,10 +41,16 @@ class Health:
     """Unix time (s) at which the source of the index was last heard of."""
     broken: bool = False
     """A bug has ended what keeps the index: it stays as it is until the process is restarted."""
+    routing_fault: str = ""
+    """What is wrong with the routing objects alone; empty: they can be planned on, whatever is with the records."""
 
 
 class Cluster(Protocol):
-    """Where routing objects live."""
+    """Where routing objects live, and the records of what was done to them."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the records are kept: beside their targets."""
 
     def start(self) -> None:
         """Begin to fill the index. Returns at once."""

@@ -12,11 +12,9 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient, Configuration
@@ -24,66 +22,17 @@ from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from remediator import __version__
+from remediator.cluster.call import Call
 from remediator.cluster.failures import LONGEST_MESSAGE, Stalled, failure
 from remediator.errors import Unauthenticated, Unavailable
 
 Observe = Callable[[str, str, str, float], None]
 """Told of each request: verb and resource as an RBAC rule names them, HTTP code or `error`, seconds to the answer."""
 
+JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
+_SUCCESS = frozenset({200, 201, 202})
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind of object as the API server serves it."""
-
-    group: str
-    version: str
-    plural: str
-
-    def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        """The path of one object, or of the collection; without a namespace that of the whole cluster.
-
-        >>> Resource("networking.istio.io", "v1", "virtualservices").path("shop", "reviews")
-        '/apis/networking.istio.io/v1/namespaces/shop/virtualservices/reviews'
-        """
-        within = f"/namespaces/{namespace}" if namespace else ""
-        return f"/apis/{self.group}/{self.version}{within}/{self.plural}" + (f"/{name}" if name else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, and how an RBAC rule would name it."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def url(self) -> str:
-        return self.path + ("?" + urlencode(self.query) if self.query else "")
-
-    @property
-    def verb(self) -> str:
-        if self.method != "GET" or self._within() is None:
-            return self.method.lower()
-        if "watch" in self.query:
-            return "watch"
-        return "list" if len(self._within() or ()) == 1 else "get"
-
-    @property
-    def resource(self) -> str:
-        """`virtualservices.networking.istio.io`; of a path that is no resource, the path."""
-        within = self._within()
-        return f"{within[0]}.{self.path.split('/')[2]}" if within else self.path
-
-    def _within(self) -> list[str] | None:
-        """The plural and what follows it: /apis/GROUP/VERSION[/namespaces/NAMESPACE]/PLURAL[/NAME]."""
-        parts = self.path.split("/")[4:]
-        return (parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts) if parts else None
 
 
 class Lines:
@@ -165,7 +114,7 @@ class Rest:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read an object or a page of a list. Raises as `failures.failure` says."""
-        call = _Call("GET", path, query or {})
+        call = Call("GET", path, query or {})
         return _decoded(self._send(call), self._host)
 
     def patch(
@@ -175,15 +124,25 @@ class Rest:
 
         Unavailable does not mean that nothing was done: plan again on what is there. Raises as `failures.failure` says.
         """
-        call = _Call("PATCH", path, query or {}, encode(operations), {"Content-Type": JSON_PATCH})
+        call = Call("PATCH", path, query or {}, encode(operations), {"Content-Type": JSON_PATCH})
         return _decoded(self._send(call), self._host)
+
+    def post(self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Create an object in the collection at `path`; return it as the server made it. Raises as `patch`."""
+        call = Call("POST", path, query or {}, encode(body), {"Content-Type": JSON})
+        return _decoded(self._send(call), self._host)
+
+    def delete(self, path: str, preconditions: Mapping[str, str]) -> None:
+        """Delete an object, if `preconditions` (its uid, its resourceVersion) hold. Raises as `patch`."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": dict(preconditions)}
+        self._send(Call("DELETE", path, {}, encode(body), {"Content-Type": JSON}))
 
     def stream(self, path: str, query: Mapping[str, str], read_timeout: float) -> Lines:
         """Open an answer without an end, in which silence of `read_timeout` seconds is an error.
 
         Its beginning has to come as quickly as any other answer. Raises as `failures.failure` says.
         """
-        response = self._send(_Call("GET", path, query), whole=False)
+        response = self._send(Call("GET", path, query), whole=False)
         sock: socket.socket | None = getattr(response.connection, "sock", None)
         if sock is not None:  # the answer owns it where the server keeps no connections
             sock.settimeout(read_timeout)
@@ -193,7 +152,7 @@ class Rest:
         """Close the connections that are idle. More are opened where needed."""
         self._pool.clear()
 
-    def _send(self, call: _Call, *, whole: bool = True) -> urllib3.BaseHTTPResponse:
+    def _send(self, call: Call, *, whole: bool = True) -> urllib3.BaseHTTPResponse:
         begin = perf_counter()
         code = "error"
         try:
@@ -201,11 +160,11 @@ class Rest:
             code = str(response.status)
         finally:
             self._observe(call.verb, call.resource, code, perf_counter() - begin)
-        if response.status == 200:
+        if response.status in _SUCCESS:
             return response
         raise failure(response.status, self._status(response), call.verb, call.resource)
 
-    def _exchange(self, call: _Call, *, whole: bool) -> urllib3.BaseHTTPResponse:
+    def _exchange(self, call: Call, *, whole: bool) -> urllib3.BaseHTTPResponse:
         headers = {**self._headers(), **call.headers}
         try:
             return self._pool.urlopen(
@@ -250,14 +209,15 @@ class Rest:
         return {"message": text[:LONGEST_MESSAGE].decode(errors="replace").strip()}
 
 
-def encode(operations: Sequence[Mapping[str, Any]]) -> bytes:
-    """Write a JSON Patch as the API server itself would write the values.
+def encode(body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
+    """Write an object or a JSON Patch as the API server itself would write the values.
 
     A `test` of a string compares the text of both JSON documents (evanphx/json-patch v4, lazyNode.equal). Go
     leaves letters beyond ASCII as they are, but escapes these five characters (encoding/json, HTMLEscape).
+    Half a surrogate pair, as a command line may bring, is no letter, and becomes a question mark.
     """
-    text = json.dumps(operations, ensure_ascii=False, separators=(",", ":"))
-    return re.sub(r"[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return re.sub(r"[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8", "replace")
 
 
 def _decoded(response: urllib3.BaseHTTPResponse, host: str) -> dict[str, Any]:

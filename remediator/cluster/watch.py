@@ -10,7 +10,6 @@ list, page by page ──▶ index ──▶ watch from that resourceVersion ─
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from remediator.cluster.discovery import GROUP, PLURALS, Discovery
+from remediator.cluster import answers
+from remediator.cluster.call import Resource
+from remediator.cluster.discovery import APIS, Discovery
 from remediator.cluster.failures import Gone, Stalled, Unserved, failure
 from remediator.cluster.pace import Pace
-from remediator.cluster.rest import Lines, Resource, Rest
+from remediator.cluster.rest import Lines, Rest
 from remediator.errors import ClusterError, Unavailable
 
 PAGE_SIZE: Final = 500
@@ -48,7 +49,7 @@ class Scope:
     """Which namespaces of the whole cluster."""
 
     def __str__(self) -> str:
-        return f"{PLURALS[self.kind]}.{GROUP} in {self.namespace or 'all namespaces'}"
+        return f"{APIS[self.kind].resource} in {self.namespace or 'all namespaces'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class Watch:
         listed: set[tuple[str, str]] = set()
         for body in self._pages(resource, version):
             self._put(body)
-            listed.add(_name(body))
+            listed.add(answers.name(body))
         for name in self._names - listed:  # deleted while no watch was open
             self._drop(name)
         if not self._state.synced:
@@ -185,12 +186,12 @@ class Watch:
         with ThreadPoolExecutor(1, thread_name_prefix=f"list {self.scope}") as ahead:
             while not self._stop.is_set():
                 self._heard()
-                token = _metadata(page).get("continue")
+                token = answers.following(page)
                 coming = ahead.submit(self._rest.get, path, query | {"continue": token}) if token else None
-                for body in _items(page):
+                for body in answers.items(page):
                     yield kind | body
                 if coming is None:
-                    version.append(_version(page))
+                    version.append(answers.version(page))
                     return
                 page = coming.result()
         raise Unavailable("stopped before the list was complete")
@@ -234,21 +235,21 @@ class Watch:
 
     def _take(self, line: bytes) -> None:
         """Bring one event into the index. Raises ClusterError, whatever the line is."""
-        kind, body = _event(line)
+        kind, body = answers.event(line)
         if kind == "ERROR":
             code = body.get("code")
             known = code if isinstance(code, int) and code else 500
-            raise failure(known, body, "watch", f"{PLURALS[self.scope.kind]}.{GROUP}")
+            raise failure(known, body, "watch", APIS[self.scope.kind].resource)
         if kind in {"ADDED", "MODIFIED"}:
             self._put(body)
         elif kind == "DELETED":
-            self._drop(_name(body))
-        self._version = _version(body)
+            self._drop(answers.name(body))
+        self._version = answers.version(body)
 
     # -- index
 
     def _put(self, body: dict[str, Any]) -> None:
-        name = _name(body)
+        name = answers.name(body)
         if self.scope.keeps(name[0]):
             self._names.add(name)
             self._sink.put(body)
@@ -256,44 +257,3 @@ class Watch:
     def _drop(self, name: tuple[str, str]) -> None:
         self._names.discard(name)
         self._sink.drop(self.scope.kind, *name)
-
-
-def _event(line: bytes) -> tuple[str, dict[str, Any]]:
-    """What happened, and the object that it happened to; of an ERROR the Status."""
-    try:
-        event = json.loads(line)
-        kind, body = str(event["type"]), event["object"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Unavailable(f"an event that cannot be read: {line[:100]!r}") from error
-    if not isinstance(body, dict):
-        raise Unavailable(f"an event without an object: {line[:100]!r}")
-    return kind, body
-
-
-def _items(page: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects of a page. What is no list of objects is not taken for an empty one: that would empty the index."""
-    items = page.get("items")
-    if items is None:  # how Go writes a list that was never made
-        return []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Unavailable("the API server sent a list whose items are no objects")
-    return items
-
-
-def _metadata(body: Any) -> Mapping[str, Any]:
-    metadata = body.get("metadata") if isinstance(body, Mapping) else None
-    if not isinstance(metadata, Mapping):
-        raise Unavailable("the API server sent an object without metadata")
-    return metadata
-
-
-def _name(body: Any) -> tuple[str, str]:
-    metadata = _metadata(body)
-    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
-
-
-def _version(body: Any) -> str:
-    version = _metadata(body).get("resourceVersion")
-    if not version:
-        raise Unavailable("the API server sent an object without a resourceVersion")
-    return str(version)

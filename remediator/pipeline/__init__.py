@@ -1,8 +1,18 @@
 """The shell around the pure core: runs the stages for one notification, and owns the clock.
 
 preparation   alerts → policies → targets → proposals; reads the index, changes nothing
-execution     one target: patch; where it moved, read, plan and try again
-shell         one notification: prepares, executes concurrently, answers, logs and counts
+by_hand       what a person asks for → the same kind of work; meaning: whom they mean by a word
+drafting      from a work to the record of its intent
+execution     one work: intent, patch, Event, status; where the object moved, read, plan and try again
+tools         what a work is carried out with
+endings       how the cases of a work end, as rows
+rows          rows of the answer
+telling       Events on the target
+settling      what became of an intent that nobody wrote the end of: the live object tells
+resolving     resolved alerts, noted on their records
+undoing       gives back what one record took away
+housekeeping  a thread: old records are deleted, abandoned ones settled
+shell         one notification: prepares, executes concurrently, answers, logs and counts; undo for the API
 """
 
 from remediator.pipeline.shell import Pipeline

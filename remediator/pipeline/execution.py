@@ -1,145 +1,278 @@
-"""One target: send the patch; where the object moved, read, plan and try again."""
+"""One target: write the intent, send the patch, write how it ended; where the object moved, begin again.
+
+look at the object ──▶ plan ──▶ intent ──▶ patch ──▶ Event ──▶ status
+   ▲                    │         │          │
+   │                    │         │          └── 409: the object moved ─────┐
+   │                    │         └── there is a record of this already ────┤
+   │                    └── nothing to do: what was begun is settled        │
+   └────────────────────────────────────────────────────────────────────────┘
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from remediator.cluster.port import Cluster
-from remediator.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected
-from remediator.metrics import Attempt
+from remediator.errors import ClusterError, Conflict
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline.drafting import draft, granted, key_of, stamped, target_of
+from remediator.pipeline.endings import (
+    ENDINGS,
+    Rows,
+    attempt_of,
+    carried_out,
+    ended,
+    failed,
+    idle,
+    joined,
+    named,
+    outcomes,
+)
 from remediator.pipeline.preparation import Case, Work
-from remediator.pipeline.rows import reason_of
+from remediator.pipeline.settling import settle
+from remediator.pipeline.telling import announce, event_of
+from remediator.pipeline.tools import Tools
 from remediator.policies.model import Mode
+from remediator.records.model import PHASES, Phase, Remediation
+from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
 ATTEMPTS = 5
 """How often a patch is tried on an object that others keep changing."""
 
-Rows = tuple[tuple[int, AlertOutcome], ...]
-
-
-class Limits:
-    """How many objects each case may still change beyond those that were counted; asked from many threads."""
-
-    def __init__(self, works: Iterable[Work]) -> None:
-        self._lock = threading.Lock()
-        self._left: dict[int, int] = {}
-        for work in works:
-            for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
-                left = self._left.setdefault(case.number, case.policy.guards.max_targets)
-                self._left[case.number] = left - (verdict is True)
-
-    def take(self, cases: Iterable[Case]) -> bool:
-        """Count one object more for each of `cases`; False if that is too many for one of them."""
-        with self._lock:
-            for case in cases:
-                self._left[case.number] -= 1
-            return all(self._left[case.number] >= 0 for case in cases)
-
-
-def execute(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None], limits: Limits) -> Rows:
-    """Carry out one work, and say how each of its cases ended. Raises nothing but what is a bug.
-
-    Args:
-        attempted: told how each patch that was sent ended.
-        limits: of the notification that the work is part of.
-    """
-    for attempt in range(ATTEMPTS):
-        # The index may lag behind: a no, and that nothing is to be done, are said of the object itself.
-        if attempt or not all(verdict is True for verdict in work.proposal.verdicts):
-            try:
-                live = work.on(cluster.read(work.ref))
-            except ClusterError as error:
-                return _failed(work, error, known=False)
-            if not limits.take(_joined(work, live)):
-                return _ended(live, Outcome.FAILED, Refusal(Reason.CONFLICT, _MORE_THAN_COUNTED))
-            work = live
-        if work.proposal.patch is None or work.mode is Mode.APPROVE:
-            return carried_out(work)
-        try:
-            _send(work, cluster, attempted)
-        except Conflict:
-            continue
-        except ClusterError as error:
-            return _failed(work, error)
-        return carried_out(work)
-    message = f"the object changed {ATTEMPTS} times between reading and patching; the next delivery tries again"
-    return _ended(work, Outcome.FAILED, Refusal(Reason.CONFLICT, message))
-
+_ROUNDS = 20
+"""How often it is begun again for any reason: a bound, where object and records both keep changing."""
 
 _MORE_THAN_COUNTED = (
     "the object has changed since it was indexed, and with it the policy's spec.guards.maxTargets would be exceeded; "
     "the next delivery counts again"
 )
+_MOVED = f"the object changed {ATTEMPTS} times between reading and patching; the next delivery tries again"
 
 
-def _joined(before: Work, after: Work) -> list[Case]:
-    """The cases that the index said would change nothing here, and that would change something after all."""
-    pairs = zip(before.cases, before.proposal.verdicts, after.proposal.verdicts, strict=True)
-    return [case for case, was, now in pairs if now is True and was is not True]
+def execute(work: Work, tools: Tools) -> Rows:
+    """Carry out one work, and say how each of its cases ended. Raises nothing but what is a bug."""
+    return _Execution(work, tools).run()
 
 
-def _send(work: Work, cluster: Cluster, attempted: Callable[[Attempt], None]) -> None:
-    patch = work.proposal.patch
-    if patch is None:
-        return
-    try:
-        cluster.patch(work.ref, patch, dry_run=work.mode is Mode.OBSERVE)
-    except ClusterError as error:
-        attempted(_attempt(error))
-        raise
-    attempted(Attempt.PATCHED)
+class _Again(Exception):
+    """Look at the object, plan, and go on."""
 
 
-def _attempt(error: ClusterError) -> Attempt:
-    for kind in (Conflict, NotFound, Forbidden, Rejected):
-        if isinstance(error, kind):
-            return Attempt(kind.__name__)
-    return Attempt.UNAVAILABLE
+class _Execution:
+    """One work on its way; used by one thread."""
+
+    def __init__(self, work: Work, tools: Tools) -> None:
+        self._work = work
+        self._tools = tools
+        self._journal = tools.journal
+        self._conflicts = 0
+        self._certain = True
+        """Whether the plan was made on what could be read."""
+        self._overruled: Rows = ()
+        self._record: Remediation | None = None
+        """The intent: written by us, or read before the object was last looked at."""
+
+    def run(self) -> Rows:
+        """See `execute`."""
+        # The index may lag behind: a no, and that nothing is to be done, are said of the object itself.
+        look = not all(verdict is True for verdict in self._work.proposal.verdicts)
+        for _ in range(_ROUNDS):
+            try:
+                rows = (self._look() if look else None) or self._advance()
+            except _Again:
+                look = True
+                continue
+            except ClusterError as error:
+                rows = self._failed(error)
+            return (*self._overruled, *rows)
+        return (*self._overruled, *self._failed(Conflict(_MOVED)))
+
+    def _look(self) -> Rows | None:
+        """Plan on the object as it is. Rows: that is the end of it."""
+        before, self._certain = self._work, False
+        self._work = before.on(self._tools.cluster.read(before.ref))
+        self._certain = True
+        if not self._tools.limits.take(joined(before, self._work)):
+            return ended(self._work, Outcome.FAILED, Refusal(Reason.CONFLICT, _MORE_THAN_COUNTED))
+        return None
+
+    def _advance(self) -> Rows:
+        """From the plan to the end. Raises _Again where the object has to be looked at first."""
+        self._obey_undo()
+        if self._work.proposal.patch is None:
+            return self._idle()
+        record = self._intend()
+        return self._carry_out(record) if isinstance(record, Remediation) else record
+
+    def _obey_undo(self) -> None:
+        """Leave out the alerts that a person has overruled by an undo; what another person asks for stays."""
+        work, rows = self._work, []
+        for case in (case for case in granted(work) if case.request is None):
+            undone = self._journal.taken_back(work.snapshot.routing.uid, case.demand.suspect, case.alert.starts_at)
+            if undone is not None:
+                row = case.row(work.ref, Outcome.DENIED, Reason.UNDONE, _overruled(undone))
+                rows.append((case.number, replace(row, remediation=undone.name)))
+        if rows:
+            self._overruled = (*self._overruled, *rows)
+            self._tell(tuple(rows))
+            self._work = work.without({number for number, _ in rows})
+
+    # -- intent
+
+    def _intend(self) -> Remediation | Rows:
+        """Write the intent, or take up the one that is there. Rows: the record says that it is over."""
+        record, first = self._record, self._first()
+        if record is not None and not key_of(self._work, first).turn(record.name):
+            # The alert that it was begun for takes no part any more, and others do.
+            settle(self._journal, record, self._work.snapshot)
+            record = None
+        if record is None:
+            return self._begin(first)
+        if record.taken_back:
+            why = Refusal(Reason.UNDONE, _overruled(record))
+            return named(ended(self._work, Outcome.DENIED, why), self._work, record.name)
+        if record.status.phase in (Phase.PLANNED, Phase.FAILED):
+            return self._take_up(record, first)
+        ending = ENDINGS[self._work.mode]
+        if record.status.phase is PHASES[ending.outcome] and self._work.mode is not Mode.ENFORCE:
+            why = Refusal(ending.reason, record.status.message)
+            return named(ended(self._work, ending.outcome, why, record.intent.changes), self._work, record.name)
+        # It was applied, and somebody brought the suspect back since; or the policy goes further now.
+        return self._begin(first, after=record)
+
+    def _first(self) -> Case:
+        """The case that the record is named for: that of the record at hand, or of one that was begun earlier."""
+        work, cases = self._work, granted(self._work)
+        if self._record is not None:
+            known = {self._record.name}
+        else:
+            known = {each.name for each in self._journal.ledger.touching(work.snapshot.routing.uid)}
+        return next((case for case in cases if any(map(key_of(work, case).turn, known))), cases[0])
+
+    def _begin(self, first: Case, after: Remediation | None = None) -> Remediation:
+        work, now = self._work, self._journal.now()
+        begun = self._journal.begin(key_of(work, first), lambda name: draft(work, first, name, now), after)
+        self._record = begun.record
+        if not begun.is_new:
+            raise _Again
+        return begun.record
+
+    def _take_up(self, record: Remediation, first: Case) -> Remediation:
+        """Go on from an intent that is not known to be carried out."""
+        wanted = draft(self._work, first, record.name, self._journal.now())
+        if wanted.intent.patch != record.intent.patch:
+            try:
+                record = self._journal.revise(record, wanted)
+            except Conflict:
+                self._record = self._journal.ledger.read(record.namespace, record.name)
+                raise _Again from None
+            self._record = record
+        return record
+
+    # -- patch
+
+    def _carry_out(self, record: Remediation) -> Rows:
+        """Send the patch, tell it, and write how it ended."""
+        work, ending = self._work, ENDINGS[self._work.mode]
+        if work.mode is Mode.ENFORCE:
+            self._write_down(record.name)
+        if work.mode is not Mode.APPROVE:
+            self._send(record.name)
+        rows = named(carried_out(work), work, record.name)
+        # The Event before the status: a crash between them leaves a record that the next delivery takes up.
+        self._tell(rows)
+        said = outcomes(rows, record.name)
+        try:
+            self._journal.end(record, PHASES[ending.outcome], ending.reason, said.message if said else "", sent=True)
+        except ClusterError as error:
+            why = Refusal(Reason.UNAVAILABLE, f"{ending.said}, but the record {record} could not be completed: {error}")
+            return named(ended(work, Outcome.FAILED, why), work, record.name)
+        return rows
+
+    def _write_down(self, name: str) -> None:
+        """End the record that the object names as Applied, if nobody has: our own name is about to take the place of
+        the only evidence that its patch was made."""
+        stamp = stamp_of(self._work.snapshot.body)
+        record = self._journal.ledger.get(self._work.ref.namespace, stamp) if stamp and stamp != name else None
+        if record is not None and record.status.phase is Phase.PLANNED:
+            settle(self._journal, record, self._work.snapshot)
+
+    def _send(self, name: str) -> None:
+        work = self._work
+        try:
+            self._tools.cluster.patch(work.ref, stamped(work, name), dry_run=work.mode is Mode.OBSERVE)
+        except ClusterError as error:
+            self._tools.attempted(attempt_of(error))
+            if not isinstance(error, Conflict):
+                raise
+            self._conflicts += 1
+            if self._conflicts == ATTEMPTS:
+                raise Conflict(_MOVED) from error
+            raise _Again from None
+        self._tools.attempted(attempt_of(None))
+        if work.mode is Mode.ENFORCE:
+            self._tools.patched(granted(work))
+
+    # -- the end
+
+    def _idle(self) -> Rows:
+        """Nothing to patch: what was begun is settled by what the object tells."""
+        work = self._work
+        rows = idle(work)
+        if self._record is not None:
+            self._settle(self._record, rows)
+        cases = {case.number: case for case in work.cases}
+        told = tuple((number, self._explained(cases[number], row)) for number, row in rows)
+        self._tell(told)
+        return told
+
+    def _explained(self, case: Case, row: AlertOutcome) -> AlertOutcome:
+        """The row, with the record that tells why there is nothing to do, if one of this firing does."""
+        snapshot = self._work.snapshot
+        for record in self._journal.answering(case.alert.fingerprint, case.alert.starts_at):
+            if record.intent.target.uid == snapshot.routing.uid:
+                self._settle(record, ((case.number, row),))
+                if record.name == stamp_of(snapshot.body):
+                    row = replace(row, remediation=record.name)
+        return row
+
+    def _settle(self, record: Remediation, rows: Rows) -> None:
+        if record.status.phase is Phase.PLANNED:
+            refused = next((row for _, row in rows if row.outcome is Outcome.DENIED), None)
+            why = Refusal(refused.reason, refused.message) if refused else None
+            settle(self._journal, record, self._work.snapshot, why)
+
+    def _failed(self, error: ClusterError) -> Rows:
+        """How it ends where the cluster did not do what was asked; the record says so too, where that is final."""
+        work, record = self._work, self._record
+        rows = failed(work, error, known=self._certain and work.proposal.patch is not None)
+        if record is None:
+            self._tell(rows)
+            return rows
+        rows = named(rows, work, record.name)
+        self._tell(rows)
+        said = outcomes(rows, record.name)
+        if said is not None and said.outcome in PHASES and record.status.phase in (Phase.PLANNED, Phase.FAILED):
+            try:
+                self._journal.end(record, PHASES[said.outcome], said.reason, said.message)
+            except ClusterError as again:
+                why = Refusal(
+                    Reason.UNAVAILABLE, f"{said.message}; and the record {record} cannot be completed: {again}"
+                )
+                return named(ended(work, Outcome.FAILED, why), work, record.name)
+        return rows
+
+    def _tell(self, rows: Rows) -> None:
+        now, target = self._journal.now(), target_of(self._work)
+        cases = {case.number: case for case in self._work.cases}
+        events = [event_of(cases[number], row, target, now) for number, row in rows]
+        announce(self._journal.ledger, {event.name: event for event in events if event is not None}.values())
 
 
-def carried_out(work: Work) -> Rows:
-    """How each case of a work ends that was carried out, or had nothing to send."""
-    outcome, reason, said = _WORDS[work.mode]
-    changes = work.proposal.plan.changes
-    return _ended(work, outcome, Refusal(reason, f"{said}: {'; '.join(changes)}"), changes)
-
-
-_WORDS = {
-    Mode.ENFORCE: (Outcome.APPLIED, Reason.PATCHED, "changed"),
-    Mode.OBSERVE: (Outcome.OBSERVED, Reason.DRY_RUN, "mode Observe, nothing was changed; the server would accept"),
-    Mode.APPROVE: (Outcome.AWAITING_APPROVAL, Reason.APPROVAL_REQUIRED, "mode Approve, nothing was changed; to do"),
-}
-
-
-def _failed(work: Work, error: ClusterError, *, known: bool = True) -> Rows:
-    """How each case of a work ends that the cluster did not carry out.
-
-    Args:
-        known: False if the object itself could not be read, so that nothing that was planned is certain.
-    """
-    if isinstance(error, NotFound):
-        why = Refusal(Reason.NOT_EXPOSED, "is gone, and its routes with it")
-        return _ended(work, Outcome.UNCHANGED, why, known=known)
-    if isinstance(error, Forbidden):
-        return _ended(work, Outcome.DENIED, Refusal(Reason.FORBIDDEN, str(error)), known=known)
-    if isinstance(error, Rejected):
-        why = Refusal(Reason.REJECTED, f"the server refused the change: {error}")
-        return _ended(work, Outcome.DENIED, why, known=known)
-    return _ended(work, Outcome.FAILED, Refusal(reason_of(error), str(error)), known=known)
-
-
-def _ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] = (), *, known: bool = True) -> Rows:
-    """The rows of a work: `outcome` for the cases that take part; what the planner said for the others, if known."""
-    return tuple(
-        (
-            case.number,
-            replace(case.row(work.ref, outcome, *why.words), changes=changes)
-            if verdict is True or not known
-            else work.refused(case, verdict),
-        )
-        for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)
+def _overruled(record: Remediation) -> str:
+    undo = record.status.undo
+    by = f" by {undo.request.by} at {undo.requested_at.isoformat(timespec='seconds')}" if undo else ""
+    return (
+        f"{record.name} was undone{by}, after this alert began to fire; the person's decision stands. "
+        "An alert that fires anew is acted on again"
     )

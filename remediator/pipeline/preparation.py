@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from remediator.alerts import Alert, Status
@@ -12,6 +12,7 @@ from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy, PolicySet
+from remediator.records.model import Request
 from remediator.traffic.exposure import Facts
 from remediator.traffic.hosts import Host, service_namespace
 from remediator.traffic.proposal import Proposal, propose
@@ -29,6 +30,8 @@ class Case:
     alert: Alert
     policy: Policy
     demand: Demand
+    request: Request | None = None
+    """Who asked for it by hand; None: an alert did."""
 
     def row(self, target: TargetRef | None, outcome: Outcome, reason: Reason, message: str) -> AlertOutcome:
         """A row of the answer for this case."""
@@ -51,7 +54,12 @@ class Work:
 
     def on(self, snapshot: Snapshot) -> Work:
         """The same work, planned on a newer state of the object."""
-        return _work(snapshot, self.mode, self.cases, self.accused)
+        return plan_work(snapshot, self.mode, self.cases, self.accused)
+
+    def without(self, numbers: Collection[int]) -> Work:
+        """The same work, without the cases of these alerts."""
+        cases = tuple(case for case in self.cases if case.number not in numbers)
+        return plan_work(self.snapshot, self.mode, cases, self.accused)
 
     @property
     def ref(self) -> TargetRef:
@@ -161,10 +169,13 @@ class _Field:
                 if case.policy.target.allows(snapshot.routing.ref.namespace):
                     key = (snapshot.routing.ref, case.policy.mode.capped(self.ceiling))
                     grouped.setdefault(key, (snapshot, []))[1].append(case)
-        return [_work(snapshot, mode, tuple(group), self.accused) for (_, mode), (snapshot, group) in grouped.items()]
+        return [
+            plan_work(snapshot, mode, tuple(group), self.accused) for (_, mode), (snapshot, group) in grouped.items()
+        ]
 
 
-def _work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accused) -> Work:
+def plan_work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accused) -> Work:
+    """Propose one patch for all that `cases` demand of one routing object."""
     demands = [case.demand for case in cases]
     # Traffic only moves to hosts that the object names already. In a storm of a thousand alerts, asking about every
     # suspect at every object took longer than all the patches.
@@ -213,7 +224,7 @@ def _elsewhere(cases: Iterable[Case], field: _Field) -> list[tuple[int, AlertOut
             ref = snapshot.routing.ref
             if case.policy.target.allows(ref.namespace):
                 continue
-            work = _work(snapshot, Mode.OBSERVE, (case,), field.accused)
+            work = plan_work(snapshot, Mode.OBSERVE, (case,), field.accused)
             verdict = work.proposal.verdicts[0]
             if verdict is True:
                 message = (

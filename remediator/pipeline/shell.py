@@ -14,11 +14,16 @@ from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Cluster
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline.execution import Limits, execute
-from remediator.pipeline.preparation import Work, prepare
+from remediator.pipeline.execution import execute
+from remediator.pipeline.preparation import Case, Work, prepare
+from remediator.pipeline.resolving import note_resolved
 from remediator.pipeline.rows import Rows, row, settle
+from remediator.pipeline.tools import Limits, Tools
+from remediator.pipeline.undoing import Ending, tell, undo
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
+from remediator.records.journal import Journal
+from remediator.records.model import Request
 from remediator.traffic.suspect import Refusal
 
 
@@ -65,34 +70,51 @@ class Pipeline:
             self.log.exception("internal error while telling the outcomes")
         return rows
 
+    def undo(self, namespace: str, name: str, request: Request) -> Ending:
+        """Give back the traffic that a remediation took away.
+
+        Raises:
+            NotFound: there is no such record. Forbidden, Rejected, Retriable: it could not be read.
+        """
+        begun = self.clock.seconds()
+        record = self.cluster.ledger.read(namespace, name)
+        ending = undo(self.cluster, record, request, self.clock.now)
+        tell(self.cluster.ledger, ending, request, self.clock.now())
+        logs.outcome(self.log, ending.row, duration_s=self.clock.seconds() - begun, asked_by=request.by)
+        self.metrics.outcome(ending.row)
+        return ending
+
     def _rows(self, notification: Notification, begun: float) -> tuple[AlertOutcome, ...]:
         loaded = self.policies.current()
         prepared = prepare(notification.alerts, loaded.policies, self.cluster, self.ceiling)
-        rows, limits = list(prepared.rows), Limits(prepared.works)
+        journal = Journal(self.cluster.ledger, self.clock.now)
+        rows = note_resolved(notification.alerts, prepared.rows, self.cluster, journal)
+        tools = Tools(
+            cluster=self.cluster,
+            journal=journal,
+            limits=Limits(prepared.works),
+            attempted=self.metrics.attempt,
+            patched=lambda cases: self._measure(cases, begun),
+        )
         if len(prepared.works) == 1:
             # No thread for one target: the hop costs as much as the planning.
-            rows += self._execute(prepared.works[0], limits, begun)
+            rows += self._execute(prepared.works[0], tools)
         else:
-            for done in self.executor.map(lambda work: self._execute(work, limits, begun), prepared.works):
+            for done in self.executor.map(lambda work: self._execute(work, tools), prepared.works):
                 rows += done
         return settle(rows)
 
-    def _execute(self, work: Work, limits: Limits, begun: float) -> Rows:
+    def _execute(self, work: Work, tools: Tools) -> Rows:
         try:
-            rows = execute(work, self.cluster, self.metrics.attempt, limits)
+            return execute(work, tools)
         except Exception as error:  # one target's bug must not take the others with it
             self.log.exception("internal error at %s", work.ref)
             return [(case.number, _internal(case.alert, error)) for case in work.cases]
-        self._measure(work, rows, begun)
-        return rows
 
-    def _measure(self, work: Work, rows: Rows, begun: float) -> None:
+    def _measure(self, cases: tuple[Case, ...], begun: float) -> None:
         """Time from the request, and from the alert's start, to the patch; once a patch."""
-        applied = {number for number, done in rows if done.outcome is Outcome.APPLIED}
-        starts = [case.alert.starts_at for case in work.cases if case.number in applied]
-        if starts:
-            age = (self.clock.now() - min(starts)).total_seconds()
-            self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
+        age = (self.clock.now() - min(case.alert.starts_at for case in cases)).total_seconds()
+        self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
 
     def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:
         duration = self.clock.seconds() - begun

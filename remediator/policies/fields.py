@@ -15,7 +15,7 @@ from remediator.policies import intervals
 from remediator.policies.globs import GLOB_PATTERN, parse_glob
 from remediator.policies.matchers import Matcher, parse_matchers
 from remediator.policies.mistake import Mistake
-from remediator.policies.model import Action, MirrorScope, Mode
+from remediator.policies.model import MANUAL, Action, MirrorScope, Mode
 from remediator.policies.quantities import (
     DURATION_PATTERN,
     PERCENTAGE_PATTERN,
@@ -23,7 +23,7 @@ from remediator.policies.quantities import (
     parse_percentage,
 )
 
-_NAME = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+_NAME = rf"^(?!{MANUAL}$)[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?$"
 _VERSION = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 
 
@@ -143,9 +143,13 @@ DaysOfMonth = Annotated[intervals.Span, PlainValidator(_span(intervals.parse_day
 Months = Annotated[intervals.Span, PlainValidator(_span(intervals.parse_months)), _RANGE]
 Years = Annotated[intervals.Span, PlainValidator(_span(intervals.parse_years)), _RANGE]
 MatcherLine = Annotated[tuple[Matcher, ...], PlainValidator(_text(_matchers)), _string()]
+_NAMES = (
+    "a name is a DNS-1123 label: a-z, 0-9 and -, at most 63, no - at the ends; "
+    f"and not {MANUAL}, which is what people do by hand"
+)
 Name = Annotated[
     str,
-    PlainValidator(_shaped(_NAME, "a name is a DNS-1123 label: a-z, 0-9 and -, at most 63, no - at the ends")),
+    PlainValidator(_shaped(_NAME, _NAMES)),
     _string(_NAME),
 ]
 Label = Annotated[str, PlainValidator(_shaped(r"(?s).+", "the name of a label is not empty")), _string()]

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from remediator.policies.mistake import Mistake, shown
 
-GLOB_PATTERN = r"^(?:[a-z0-9*?-]|\[!?[a-z0-9-]+\])+$"
+GLOB_PATTERN = r"^(?:[a-z0-9*?-]|\[!?[a-z0-9*?!\[-]+\])+$"
 """As JSON Schema writes patterns. What fits may still match nothing: `[z-a]`."""
 _PART = re.compile(r"\*|\[[^]]*\]|.", re.DOTALL)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-"

@@ -13,6 +13,9 @@ from typing import Final
 from remediator.policies.intervals import TimeInterval
 from remediator.policies.matchers import Matcher
 
+MANUAL: Final = "manual"
+"""The policy of what a person does by hand; no file may have a policy of this name."""
+
 
 class Action(StrEnum):
     """What is taken away from the suspect."""

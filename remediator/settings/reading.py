@@ -32,6 +32,8 @@ class Settings:
     """Bytes."""
     shutdown_grace: float
     """Seconds."""
+    retention: float
+    """Seconds; 0: finished records are kept for ever."""
     origins: Mapping[str, str]
     """Where each was found, by name: `--threads`, `REMEDIATOR_THREADS`, `r.yaml, key threads`, `default`."""
 

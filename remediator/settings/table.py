@@ -15,8 +15,12 @@ MODES = ("Observe", "Approve", "Enforce")
 
 _SIZE = re.compile(r"([0-9]{1,12})(KiB|MiB|GiB|)")
 _SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_DURATION = re.compile(r"0|(?=.)(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?(?:([0-9]{1,6})ms)?")
-_DURATION_S = (3600.0, 60.0, 1.0, 0.001)
+_DURATION = re.compile(
+    r"0|(?=.)(?:([0-9]{1,6})w)?(?:([0-9]{1,6})d)?"
+    r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?(?:([0-9]{1,6})ms)?"
+)
+_HOUR_S = 3600.0
+_DURATION_S = (168 * _HOUR_S, 24 * _HOUR_S, _HOUR_S, 60.0, 1.0, 0.001)
 _LISTEN = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):([0-9]{1,5})")
 
 
@@ -88,13 +92,26 @@ def _size(text: str) -> int:
     return size
 
 
-def _duration(text: str) -> float:
-    match = _DURATION.fullmatch(text)
-    parts = match.groups() if match else ()
-    seconds = sum(int(part or 0) * unit for part, unit in zip(parts, _DURATION_S, strict=bool(parts)))
-    if not match or seconds > 3600:
+def _grace(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or seconds > _HOUR_S:
         raise ValueError("is not a duration up to 1h, such as 20s or 1m30s")
     return seconds
+
+
+def _retention(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or 0 < seconds < _HOUR_S:
+        raise ValueError("is neither a duration from 1h up, such as 30d, 2w or 1d12h, nor 0")
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    """A duration as Prometheus writes it, without years; None if it is none."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        return None
+    return sum(int(part or 0) * unit for part, unit in zip(match.groups(), _DURATION_S, strict=True))
 
 
 def _switch(text: str) -> bool:
@@ -129,6 +146,13 @@ TABLE = (
     Setting("mode", _mode, "Enforce", "The most that any policy may do: Observe, Approve or Enforce.", "MODE"),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
-    Setting("shutdown-grace", _duration, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),
+    Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),
+    Setting(
+        "retention",
+        _retention,
+        "30d",
+        "How long finished records are kept; those with an undo at least 30d. 0 keeps all for ever.",
+        "DURATION",
+    ),
 )
 """Every setting, in the order of the documentation."""

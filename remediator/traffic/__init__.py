@@ -3,9 +3,14 @@
 hosts            names of services, as Istio resolves them
 subsets          what a DestinationRule says a subset is
 view             routes, shares and mirrors: what a plan is made on, whatever the kind of routing object
+virtualservice   VirtualService's JSON ↔ the view, and Istio's rules for it; nobody else knows it
 suspect          what one alert under one policy demands
+exposure         which destinations reach a suspect, and which cannot be told apart from it
+stable           where its traffic goes instead
 plan             from the live view to one in which no suspect gets traffic
-virtualservice   VirtualService's JSON ↔ the view; nobody else knows it
-validation       Istio's rules for a VirtualService, checked before anything is sent
-patch            edits, JSON Patch, and the way back
+patch            edits, and the JSON Patch that makes them
+proof            why a patched object must not be sent
+proposal         plan, patch and proof for one routing object
+stamp            the annotation that names the remediation which changed the object last
+undo             the way back: it holds only where all is as it was left
 """

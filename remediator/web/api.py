@@ -10,11 +10,12 @@ from flask.typing import ResponseReturnValue
 from remediator.policies.model import NOT_ENFORCED, Guards, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
 from remediator.web.exposures import Exposure, exposures
-from remediator.web.paging import parse_page
+from remediator.web.paging import Order, parse_page
 from remediator.web.parts import Parts
 from remediator.web.query import refuse_unknown
 
 EXPOSURE_PARAMETERS = ("namespace", "limit", "continue")
+_EXPOSURES: Order[Exposure] = Order(lambda exposure: exposure.key, (str, str, str, int))
 
 
 def api_routes(parts: Parts) -> Blueprint:
@@ -31,7 +32,7 @@ def api_routes(parts: Parts) -> Blueprint:
     @blueprint.get("/exposures", endpoint="exposures")
     def list_exposures() -> ResponseReturnValue:
         refuse_unknown(request.args, EXPOSURE_PARAMETERS)
-        page = parse_page(request.args)
+        page = parse_page(request.args, _EXPOSURES)
         found = exposures(parts.cluster.routing(), request.args.get("namespace"))
         shown, following = page.of(found)
         return jsonify(items=[exposure_json(exposure) for exposure in shown], next=following)

@@ -13,12 +13,15 @@ from werkzeug.wrappers import Response
 from remediator.errors import ClusterError
 from remediator.logs import cut
 from remediator.web.api import api_routes
+from remediator.web.asking import RequestError
 from remediator.web.auth import AuthVerdict
+from remediator.web.body import BodyTooLarge, IncompleteBody
 from remediator.web.openapi import openapi_routes
 from remediator.web.pages import page_routes
 from remediator.web.parts import Parts
 from remediator.web.probes import probe_routes
 from remediator.web.query import QueryError
+from remediator.web.remediations import remediation_routes
 from remediator.web.webhook import webhook_routes
 
 logger = logging.getLogger(__name__)
@@ -51,7 +54,7 @@ def create_app(parts: Parts) -> Flask:
     app.url_map.merge_slashes = False
     _refuse_strangers(app, parts)
     _tell_errors(app)
-    for routes in (webhook_routes, probe_routes, api_routes, page_routes):
+    for routes in (webhook_routes, probe_routes, api_routes, remediation_routes, page_routes):
         app.register_blueprint(routes(parts))
     app.register_blueprint(openapi_routes())
     app.after_request(_harden)
@@ -103,8 +106,17 @@ def _tell_errors(app: Flask) -> None:
         return response
 
     @app.errorhandler(QueryError)
-    def query_error(error: QueryError) -> ResponseReturnValue:
+    @app.errorhandler(RequestError)
+    def wrong(error: QueryError | RequestError) -> ResponseReturnValue:
         return jsonify(error=str(error)), 400
+
+    @app.errorhandler(BodyTooLarge)
+    def too_large(error: BodyTooLarge) -> ResponseReturnValue:
+        return jsonify(error=str(error)), 413
+
+    @app.errorhandler(IncompleteBody)
+    def incomplete(error: IncompleteBody) -> ResponseReturnValue:
+        return jsonify(error=str(error)), 503
 
     @app.errorhandler(ClusterError)
     def cluster_error(error: ClusterError) -> ResponseReturnValue:

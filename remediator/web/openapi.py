@@ -8,8 +8,11 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 import remediator
+from remediator.policies.quantities import DURATION_PATTERN
+from remediator.records.model import Phase
 from remediator.web.paging import DEFAULT_LIMIT, MOST_LIMIT
-from remediator.web.schemas import Schema, ref, schemas
+from remediator.web.schema_terms import Schema, ref
+from remediator.web.schemas import schemas
 
 _OPEN: list[Schema] = []
 _PROMETHEUS = "text/plain"
@@ -45,6 +48,9 @@ def openapi() -> dict[str, Any]:
             "/metrics": {"get": _metrics()},
             "/api/v1/policies": {"get": _policies()},
             "/api/v1/exposures": {"get": _exposures()},
+            "/api/v1/remediations": {"get": _remediations()},
+            "/api/v1/remediations/{namespace}/{name}": {"get": _remediation()},
+            "/api/v1/remediations/{namespace}/{name}/undo": {"post": _undo()},
             "/openapi.json": {"get": _document()},
             "/": {"get": _page()},
         },
@@ -90,7 +96,11 @@ def _webhook() -> dict[str, Any]:
         "400": _json('Not a version "4" notification. A retry with the same body fails again.', "NotificationError"),
         "403": _json("Sent by a browser for a page of another site.", "Error"),
         "413": _json("The body is larger than --max-body.", "Error"),
-        "503": _retry(),
+        "503": _one_of(
+            "Something failed that a retry can mend; the outcomes so far. An error alone: not all of the body came.",
+            "Outcomes",
+            "Error",
+        ),
     }
     operation = _operation("receiveNotification", "Alertmanager's receiver.", answers)
     operation["requestBody"] = {
@@ -100,13 +110,9 @@ def _webhook() -> dict[str, Any]:
     return operation
 
 
-def _retry() -> dict[str, Any]:
-    content = {"schema": {"anyOf": [ref("Outcomes"), ref("Error")]}}
-    return {
-        "description": "Something failed that a retry can mend; the outcomes so far."
-        " An error alone where not all of the body has come.",
-        "content": {"application/json": content},
-    }
+def _one_of(description: str, *schemas: str) -> dict[str, Any]:
+    content = {"schema": {"anyOf": [ref(schema) for schema in schemas]}}
+    return {"description": description, "content": {"application/json": content}}
 
 
 def _healthz() -> dict[str, Any]:
@@ -157,18 +163,76 @@ def _exposures() -> dict[str, Any]:
     )
     operation["parameters"] = [
         _parameter("namespace", "Only routing objects of this namespace.", {"type": "string"}),
-        _parameter(
-            "limit",
-            "The most items of a page.",
-            {"type": "integer", "minimum": 1, "maximum": MOST_LIMIT, "default": DEFAULT_LIMIT},
-        ),
-        _parameter("continue", "`next` of the page before.", {"type": "string"}),
+        *_page_parameters(),
     ]
     return operation
 
 
+def _remediations() -> dict[str, Any]:
+    answers = {
+        "200": _json("The newest first.", "RemediationList"),
+        "400": _json("A parameter is wrong or unknown, or stands twice.", "Error"),
+        "503": _json("The index cannot be believed now.", "Error"),
+    }
+    operation = _operation("listRemediations", "What was done, or was to be done, and what became of it.", answers)
+    text: Schema = {"type": "string"}
+    operation["parameters"] = [
+        _parameter("namespace", "Only those of this namespace.", text),
+        _parameter("policy", "Only those of the policy of this name.", text),
+        _parameter("phase", "Only those in this phase.", {"enum": list(Phase)}),
+        _parameter(
+            "since",
+            "Only those created since: an RFC 3339 time, or a duration back from now, such as 2h or 30m.",
+            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": DURATION_PATTERN}]},
+        ),
+        *_page_parameters(),
+    ]
+    return operation
+
+
+def _remediation() -> dict[str, Any]:
+    answers = {
+        "200": _json("The record.", "Remediation"),
+        "400": _json("A query parameter was given; there are none.", "Error"),
+        "404": _json("There is no such record.", "Error"),
+        "503": _json("It is not in the index, and its source cannot be read now.", "Error"),
+    }
+    operation = _operation("getRemediation", "One record.", answers)
+    operation["parameters"] = _names()
+    return operation
+
+
+def _undo() -> dict[str, Any]:
+    answers = {
+        "200": _json("The traffic is given back, was already, or had never been taken.", "Ending"),
+        "400": _json("The body is wrong, or there is a query parameter.", "Error"),
+        "403": _json("Sent by a browser for a page of another site.", "Error"),
+        "404": _json("There is no such record.", "Error"),
+        "409": _json("Refused: somebody has changed these fields since, or a permission is missing.", "Ending"),
+        "413": _json("The body is larger than --max-body.", "Error"),
+        "503": _one_of("Not done, and a retry can mend it.", "Ending", "Error"),
+    }
+    operation = _operation("undoRemediation", "Give back the traffic that a remediation took away.", answers)
+    operation["parameters"] = _names()
+    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("UndoRequest")}}}
+    return operation
+
+
+def _page_parameters() -> list[dict[str, Any]]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_LIMIT, "default": DEFAULT_LIMIT}
+    return [
+        _parameter("limit", "The most items of a page.", limit),
+        _parameter("continue", "`next` of the page before.", {"type": "string"}),
+    ]
+
+
 def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "required": False, "schema": schema}
+
+
+def _names() -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in ("namespace", "name")]
 
 
 def _document() -> dict[str, Any]:
@@ -178,4 +242,6 @@ def _document() -> dict[str, Any]:
 
 def _page() -> dict[str, Any]:
     answer = {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
-    return _operation("getPage", "Readiness, policies and exposures, for a person's eyes.", {"200": answer})
+    return _operation(
+        "getPage", "Readiness, policies, exposures and the latest remediations, for a person's eyes.", {"200": answer}
+    )

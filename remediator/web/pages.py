@@ -1,8 +1,12 @@
-"""GET /: readiness, policies and exposures on one page, for a person's eyes. No script, nothing from elsewhere."""
+"""GET /: readiness, policies, exposures and the latest remediations on one page, for a person's eyes.
+
+No script, nothing from elsewhere.
+"""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template
 
@@ -11,12 +15,25 @@ from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError
 from remediator.logs import rfc3339
 from remediator.policies.model import NOT_ENFORCED
+from remediator.records.model import Remediation
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.parts import Parts
 from remediator.web.probes import readiness
 
 MOST_EXPOSURES = 200
 """The page shows no more; the API has them all."""
+LATEST = 20
+"""Remediations that the page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The latest remediations, or why they cannot be told."""
+
+    latest: tuple[Remediation, ...] = ()
+    count: int = 0
+    """Of all there are."""
+    fault: str | None = None
 
 
 def page_routes(parts: Parts) -> Blueprint:
@@ -27,6 +44,7 @@ def page_routes(parts: Parts) -> Blueprint:
     def page() -> Response:
         nonce = secrets.token_urlsafe(16)
         shown, fault = _exposures(parts.cluster)
+        history = _history(parts.cluster)
         body = render_template(
             "page.html",
             nonce=nonce,
@@ -39,6 +57,7 @@ def page_routes(parts: Parts) -> Blueprint:
             exposures=shown[:MOST_EXPOSURES],
             hidden=max(0, len(shown) - MOST_EXPOSURES),
             fault=fault,
+            history=history,
         )
         response = Response(body, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = (
@@ -56,3 +75,12 @@ def _exposures(cluster: Cluster) -> tuple[tuple[Exposure, ...], str | None]:
         return exposures(cluster.routing()), None
     except ClusterError as error:
         return (), str(error)
+
+
+def _history(cluster: Cluster) -> History:
+    try:
+        heads = cluster.ledger.heads()
+        found = (cluster.ledger.get(head.namespace, head.name) for head in heads[:LATEST])
+        return History(tuple(record for record in found if record), len(heads))
+    except ClusterError as error:
+        return History(fault=str(error))

@@ -11,8 +11,10 @@ from remediator.alerts import Notification
 from remediator.cluster.port import Cluster
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome
+from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.model import Mode
+from remediator.records.model import Request
 from remediator.web.auth import Authenticator
 
 
@@ -21,6 +23,13 @@ class Remediates(Protocol):
 
     def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
         """Do what the policies say for every alert. Never raises: a failure is an outcome."""
+
+    def undo(self, namespace: str, name: str, request: Request) -> Ending:
+        """Give back the traffic that a remediation took away.
+
+        Raises:
+            NotFound: there is no such record. Forbidden, Rejected, Retriable: it could not be read.
+        """
 
 
 class HasPolicies(Protocol):

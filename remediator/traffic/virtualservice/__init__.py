@@ -2,13 +2,15 @@
 
 reading      JSON → view; which hosts and delegates an object names
 rendering    the difference of two views → edits
+identity     what an edit relies on besides its own place
 validation   what Istio's webhook would refuse
 advice       what an object says that does not mean what it looks like
 """
 
 from remediator.traffic.virtualservice.advice import warnings
+from remediator.traffic.virtualservice.identity import identity
 from remediator.traffic.virtualservice.reading import KIND, delegates, hosts, read
 from remediator.traffic.virtualservice.rendering import render
 from remediator.traffic.virtualservice.validation import faults
 
-__all__ = ["KIND", "delegates", "faults", "hosts", "read", "render", "warnings"]
+__all__ = ["KIND", "delegates", "faults", "hosts", "identity", "read", "render", "warnings"]

@@ -1,0 +1,143 @@
+"""What is done by hand, as it is shown before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from remediator.cli.render import STYLES, diff, say, say_diff
+from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.by_hand import Agreed, Settled, Wish, receivers
+from remediator.policies.model import Action, MirrorScope
+from remediator.records.model import Remediation
+from remediator.traffic.suspect import Suspect
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A change before it is made."""
+
+    work: Agreed
+    record: Remediation
+    """As it will be begun."""
+    after: dict[str, Any]
+    """The object as it shall be, with the annotation."""
+    source: str
+    """Where the object is from, in one word: `live` or `file`."""
+
+    @property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Whom it is taken from."""
+        return tuple(case.demand.suspect for case in self.work.cases)
+
+    @property
+    def everything(self) -> bool:
+        """Whether every mirror is meant."""
+        return any(case.demand.mirrors is MirrorScope.ALL for case in self.work.cases)
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """The unified diff of the object."""
+        ref = self.work.ref
+        return diff(self.work.snapshot.body, self.after, (f"{ref} ({self.source})", f"{ref} (planned)"))
+
+    def row(self, outcome: Outcome, reason: Reason, message: str) -> AlertOutcome:
+        """A row that speaks of it."""
+        return self.work.cases[0].row(self.work.ref, outcome, reason, message)
+
+
+def say_preview(out: Console, preview: Preview) -> None:
+    """Print what will be changed, who gets the traffic, and what stays."""
+    intent = preview.record.intent
+    whom = "every mirror" if preview.everything else ", ".join(map(str, preview.suspects))
+    say(out, (str(preview.work.ref), "bold"), f": {', '.join(intent.actions)}, ", (whom, "bold"))
+    say_diff(out, preview.diff)
+    say(out)
+    for change in intent.changes:
+        say(out, f"  {change}")
+    gains = ", ".join(map(str, receivers(preview.work.proposal.plan)))
+    say(out, "The traffic goes to ", (gains, "bold"), ".") if gains else say(out, "No weight moves.")
+    _say_remaining(out, preview.work.remaining, intent.actions[0])
+    say(out)
+
+
+def _say_remaining(out: Console, remaining: tuple[str, ...], action: Action) -> None:
+    """Print what the suspect gets all the same, and which lever takes that."""
+    lever = "stop-mirror" if action is Action.REVERT_TO_STABLE else "rollback"
+    for each in remaining:
+        say(out, ("Stays", "yellow"), f": {each}; `{lever}` takes it")
+
+
+def say_settled(out: Console, wish: Wish, ref: TargetRef, settled: Settled) -> None:
+    """Print why nothing is done."""
+    verdict = (f"{settled.outcome.value} ({settled.why.reason.value})", STYLES[settled.outcome])
+    if settled.outcome is Outcome.UNCHANGED:
+        say(out, ("Nothing to do", "bold"), f": {settled.why.message}")
+    else:
+        say(out, (str(ref), "bold"), ": ", verdict, f": {settled.why.message}")
+    _say_remaining(out, settled.remaining, wish.action)
+
+
+def say_row(out: Console, row: AlertOutcome, undo: str | None) -> None:
+    """Print how it ended.
+
+    Args:
+        undo: the command that takes it back.
+    """
+    verdict = (f"{row.outcome.value} ({row.reason.value})", STYLES[row.outcome])
+    say(out, verdict, ", as shown." if row.outcome is Outcome.APPLIED else f": {row.message}")
+    if row.remediation:
+        say(out, "Record: ", (f"{row.target.namespace}/{row.remediation}" if row.target else row.remediation, "bold"))
+    if undo:
+        say(out, "Undo it with:")
+        say(out, f"  {undo}")
+    if row.outcome is Outcome.FAILED:
+        say(out, "Run it again: what was done by then is found, and not done twice.")
+
+
+def settled_json(ref: TargetRef, wish: Wish, settled: Settled) -> dict[str, Any]:
+    """Why nothing is done, in the shape of result_json."""
+    return _json(ref, wish.action, (settled.outcome, settled.why.reason, settled.why.message)) | {
+        "stable": wish.stable,
+        "remaining": list(settled.remaining),
+    }
+
+
+def result_json(preview: Preview, row: AlertOutcome, undo: str | None) -> dict[str, Any]:
+    """All of it as plain values."""
+    intent = preview.record.intent
+    return _json(preview.work.ref, intent.actions[0], (row.outcome, row.reason, row.message)) | {
+        "suspects": [{"host": str(each.host), "version": each.version} for each in preview.suspects],
+        "stable": intent.stable,
+        "changes": list(intent.changes),
+        "receivers": [str(each) for each in receivers(preview.work.proposal.plan)],
+        "remaining": list(preview.work.remaining),
+        "diff": "\n".join(preview.diff),
+        "patch": list(intent.patch),
+        "undo": list(intent.undo),
+        "remediation": row.remediation,
+        "undoCommand": undo,
+    }
+
+
+def _json(ref: TargetRef, action: Action, ended: tuple[Outcome, Reason, str]) -> dict[str, Any]:
+    outcome, reason, message = ended
+    return {
+        "target": {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name},
+        "action": action.value,
+        "outcome": outcome.value,
+        "reason": reason.value,
+        "message": message,
+        "suspects": [],
+        "stable": None,
+        "changes": [],
+        "receivers": [],
+        "remaining": [],
+        "diff": "",
+        "patch": [],
+        "undo": [],
+        "remediation": None,
+        "undoCommand": None,
+    }

@@ -1,0 +1,53 @@
+"""`list`: what was done, newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from remediator.cli.options import records_options
+
+PHASES = ("Planned", "Applied", "Observed", "AwaitingApproval", "Rejected", "Expired", "Failed", "Undone")
+"""As of records.model.Phase, which is too heavy to import for a help text."""
+
+
+@click.command("list")
+@click.option("--policy", metavar="NAME", help="Only what this policy asked for; `manual` is what people did by hand.")
+@click.option(
+    "--phase",
+    type=click.Choice(PHASES, case_sensitive=False),
+    metavar="PHASE",
+    help=f"Only what has come so far: {', '.join(PHASES[:-1])} or {PHASES[-1]}.",
+)
+@click.option("--since", metavar="WHEN", help="Only what is newer: 2h, 7d, or a time such as 2026-08-01T12:00:00Z.")
+@records_options
+def listing(output: str, **values: Any) -> None:
+    """List remediations, newest first.
+
+    Asks the API server by your own kubeconfig, which must permit to list remediations.remediator.io; a service that
+    runs is not needed.
+
+    \b
+    Examples:
+      remediator list --since 2h
+      remediator list -n shop --phase Applied -o json
+    """
+    from datetime import UTC, datetime
+
+    from remediator.cli.lookup import everything, in_namespace, opened
+    from remediator.cli.record_filter import RecordFilter
+    from remediator.cli.record_table import say_table
+    from remediator.cli.render import console, emit
+    from remediator.records.wire import render
+
+    now = datetime.now(UTC)
+    namespace = in_namespace(values.pop("namespace"))
+    wanted = RecordFilter.of(values.pop("policy"), values.pop("phase"), values.pop("since"), now)
+    with opened(values) as place:
+        records = everything(place.cluster.ledger, namespace)
+    found = wanted.applied(records)
+    if output == "text":
+        say_table(console(), found, len(records), now)
+    else:
+        emit({"items": [render(record) for record in found]}, output)

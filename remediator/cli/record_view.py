@@ -1,0 +1,164 @@
+"""One record, as `show` shows it: all that a person needs to judge it, and to take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from remediator.cli.record_table import PHASE_STYLES, age
+from remediator.cli.render import say, say_diff
+from remediator.cli.standing import Standing
+from remediator.policies.quantities import format_duration
+from remediator.records.model import Accusation, Companion, Phase, Remediation, Request, Status
+from remediator.traffic.undo import Difference
+
+
+def say_record(out: Console, standing: Standing, undo_command: str, now: datetime) -> None:
+    """Print all of it.
+
+    Args:
+        undo_command: what to type to take it back.
+    """
+    record = standing.record
+    _say_head(out, record)
+    if not record.intent.request:
+        _say_alerts(out, record)
+    _say_times(out, record, now)
+    say(out, "Changes:")
+    for change in record.intent.changes or ("none",):
+        say(out, f"  {change}")
+    say(out)
+    if record.status.phase in (Phase.APPLIED, Phase.PLANNED):
+        _say_standing(out, standing)
+    _say_way_back(out, standing, undo_command)
+
+
+def _say_head(out: Console, record: Remediation) -> None:
+    intent, status = record.intent, record.status
+    reason = f" ({status.reason.value})" if status.reason and status.reason.value != status.phase.value else ""
+    verdict = (f"{status.phase.value}{reason}", PHASE_STYLES[status.phase])
+    say(out, "Remediation ", (str(record), "bold"), ": ", verdict)
+    if status.message and status.message != "; ".join(intent.changes):
+        say(out, f"  {status.message}")
+    say(out, f"  target   {intent.target.ref}")
+    say(out, f"  suspect  {intent.suspect}")
+    say(out, f"  stable   {intent.stable or 'the other destinations of each route'}")
+    say(out, f"  policy   {intent.policy.name}, mode {intent.mode.value}")
+    say(out, f"  actions  {', '.join(intent.actions)}")
+    if intent.request:
+        say(out, f"  by hand  {asked(intent.request)}")
+    say(out)
+
+
+def _say_alerts(out: Console, record: Remediation) -> None:
+    alert = record.intent.alert
+    say(out, "Alert: ", (alert.alertname or "without a name", "bold"), f", fingerprint {alert.fingerprint}")
+    for name, value in sorted(alert.labels.items()):
+        say(out, f'  {name}="{value}"')
+    for name, value in sorted(alert.annotations.items()):
+        say(out, f"  {name}: {value}")
+    if alert.generator_url:
+        say(out, f"  {alert.generator_url}")
+    for other in record.intent.also:
+        say(out, f"Answered by the same patch: {_which(other)}, policy {other.policy}, suspect {other.suspect}")
+    say(out)
+
+
+def _say_times(out: Console, record: Remediation, now: datetime) -> None:
+    say(out, "Times:")
+    for title, moment, words in _times(record):
+        after = f", {words}" if words else ""
+        say(out, f"  {title:<11}  {_written(moment)}{after}", (f"  {age(now - moment)} ago", "dim"))
+    say(out)
+
+
+def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
+    """What happened when, in words for a person."""
+    intent, status = record.intent, record.status
+    start, applied = intent.alert.starts_at, status.applied_at
+    since = "it was asked for" if intent.request else "the alert began"
+    yield "asked for" if intent.request else "alert began", start, ""
+    if not intent.request:
+        yield from (("alert began", other.starts_at, f"the other, {_which(other)}") for other in intent.also)
+    if record.created_at:
+        yield "planned", record.created_at, f"{_between(start, record.created_at)} after {since}"
+    if applied:
+        yield "applied", applied, f"{_between(start, applied)} after {since}"
+    elif status.finished_at:
+        yield "ended", status.finished_at, f"as {status.phase.value}"
+    for each in status.resolved:
+        after = "nothing was patched" if each.after_s is None else f"{_rounded(each.after_s)} after the patch"
+        yield "resolved", each.at, (f"{each.fingerprint}, " if intent.also else "") + after
+    yield from _undoing(status)
+
+
+def _undoing(status: Status) -> Iterator[tuple[str, datetime, str]]:
+    undo = status.undo
+    if undo and undo.done_at:
+        yield "undone", undo.done_at, f"by {asked(undo.request)}"
+    elif undo:
+        yield "undo asked", undo.requested_at, f"by {asked(undo.request)}; not known to be done"
+
+
+def _which(alert: Accusation | Companion) -> str:
+    return f"{alert.alertname or 'without a name'}, fingerprint {alert.fingerprint}"
+
+
+def _say_standing(out: Console, standing: Standing) -> None:
+    """Print how the object stands to a remediation that was made, or may have been."""
+    ref = (str(standing.record.intent.target.ref), "bold")
+    if standing.fault:
+        say(out, ref, f" cannot be looked at: {standing.fault}")
+    elif not standing.made:
+        say(out, ref, " does not name this remediation: the patch was not made, or not yet")
+    elif standing.undone:
+        say(out, ref, " has all back that was taken away; somebody did that by hand")
+    elif standing.differences:
+        say(out, ref, " was changed since, in the same places:")
+        say_differences(out, standing.differences)
+    else:
+        say(out, ref, " stands as this remediation left it:")
+        say_diff(out, standing.diff())
+    say(out)
+
+
+def _say_way_back(out: Console, standing: Standing, undo_command: str) -> None:
+    record, phase = standing.record, standing.record.status.phase
+    undo = record.status.undo
+    if phase is Phase.UNDONE:
+        say(out, f"Undone{f' by {asked(undo.request)}' if undo else ''}.")
+    elif phase not in (Phase.APPLIED, Phase.PLANNED):
+        say(out, "Nothing was changed, so there is nothing to undo.")
+    elif standing.differences:
+        say(out, "An undo is refused while that is so: put the traffic by hand where you want it.")
+    elif standing.made:
+        say(out, ("Undo it with:" if not standing.undone else "Note that with:", "bold"))
+        say(out, f"  {undo_command}")
+    elif not standing.fault:
+        say(out, "The next delivery of the alert goes on from here.")
+
+
+def say_differences(out: Console, differences: Iterable[Difference]) -> None:
+    """Print what is no longer as a remediation left it, a line each."""
+    for difference in differences:
+        say(out, "  ", (str(difference), "yellow"))
+
+
+def asked(request: Request) -> str:
+    """Who asked for something, and why."""
+    return request.by + (f": {request.reason}" if request.reason else "")
+
+
+def _between(start: datetime, end: datetime) -> str:
+    return _rounded((end - start).total_seconds())
+
+
+def _rounded(seconds: float) -> str:
+    """Whole seconds, and shorter times exactly: `46s`, `180ms`."""
+    return format_duration(timedelta(seconds=round(seconds) if seconds >= 1 else max(0.0, seconds)))
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

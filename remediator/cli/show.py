@@ -1,0 +1,42 @@
+"""`show`: one remediation, whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from remediator.cli.options import records_options
+
+
+@click.command()
+@click.argument("name", metavar="NAME|NAMESPACE/NAME")
+@records_options
+@click.pass_context
+def show(context: click.Context, /, name: str, output: str, **values: Any) -> None:
+    """Show one remediation: alert, times, changes, and the way back.
+
+    Where the routing object stands as it was left, as a unified diff; where somebody changed it since, what is
+    different. With -o json and -o yaml the record itself, as the API server keeps it.
+
+    \b
+    Examples:
+      remediator show canary-errors-1b8a1b9b1d55
+      remediator show shop/canary-errors-1b8a1b9b1d55 -o yaml
+    """
+    from datetime import UTC, datetime
+
+    from remediator.cli.lookup import in_namespace, named, opened
+    from remediator.cli.record_view import say_record
+    from remediator.cli.render import console, emit
+    from remediator.cli.standing import standing
+    from remediator.records.wire import render
+
+    namespace = in_namespace(values.pop("namespace"))
+    with opened(values) as place:
+        record = named(place.cluster.ledger, name, namespace)
+        if output != "text":
+            emit(render(record), output)
+            return
+        found = standing(place.cluster, record)
+    say_record(console(), found, place.command(context, "undo", str(record)), datetime.now(UTC))

@@ -1,0 +1,211 @@
+"""Records and Events in a Kubernetes API server, and the index of records that a watch keeps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from remediator.cluster import answers
+from remediator.cluster.archive import Archive
+from remediator.cluster.call import EVENTS
+from remediator.cluster.discovery import Discovery
+from remediator.cluster.rest import Rest
+from remediator.cluster.watch import PAGE_SIZE
+from remediator.cluster.watches import Watches
+from remediator.errors import AlreadyExists, NotFound, Unavailable
+from remediator.records.events import Event
+from remediator.records.ledger import Head
+from remediator.records.model import KIND, Remediation
+from remediator.records.wire import RecordError, parse, render, render_intent, render_status
+from remediator.traffic.patch import Operation
+
+FIELD_MANAGER: Final = "remediator"
+"""What managedFields calls us: how others see who changed the object."""
+
+_QUERY: Final = {"fieldManager": FIELD_MANAGER}
+
+_log = logging.getLogger(__name__)
+
+
+class RecordSink:
+    """Takes what a watch brings into the archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._refused: set[tuple[str, str]] = set()
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Add a record. One that cannot be understood is said once, and left out."""
+        name = answers.name(body)
+        try:
+            record = _parsed(body)
+        except RecordError as error:
+            self._archive.drop(*name)
+            if name not in self._refused:
+                _log.warning("left out of the index of records: %s", error)
+            self._refused.add(name)
+            return
+        self._refused.discard(name)
+        self._archive.put(record)
+
+    def drop(self, kind: str, namespace: str, name: str) -> None:
+        """Forget a record that the watch calls deleted."""
+        if kind == KIND:
+            self._refused.discard((namespace, name))
+            self._archive.drop(namespace, name)
+
+
+class KubernetesLedger:
+    """Implements records.ledger.Ledger on a Kubernetes API server.
+
+    Args:
+        archive: the index, which `watches` keep.
+        instance: which of our replicas this is, for Events.
+    """
+
+    def __init__(self, rest: Rest, discovery: Discovery, archive: Archive, watches: Watches, instance: str) -> None:
+        self._rest = rest
+        self._discovery = discovery
+        self._archive = archive
+        self._watches = watches
+        self._instance = instance
+
+    # -- at the source
+
+    def create(self, record: Remediation) -> Remediation:
+        """Store a new record; it begins as Planned, which the CRD says of every record without a status.
+
+        Raises:
+            AlreadyExists: there is one of this name. NotFound: its namespace is gone.
+            Rejected, Forbidden, Retriable.
+        """
+        body = render(replace(record, uid="", resource_version="", created_at=None))
+        del body["status"]
+        path = self._discovery.resource(KIND).path(record.namespace)
+        made = _understood(self._rest.post(path, body, _QUERY))
+        self._archive.advance(made, None)
+        return made
+
+    def read(self, namespace: str, name: str) -> Remediation:
+        """Read a record from the API server, past the index.
+
+        Raises:
+            NotFound, Forbidden, Retriable. Unavailable also where somebody has made it unreadable.
+        """
+        with self._unless_gone(namespace, name):
+            return _understood(self._rest.get(self._path(namespace, name)))
+
+    def rewrite(self, record: Remediation) -> Remediation:
+        """Store the record's intent in the place of the one there, if nobody changed the record since it was read.
+
+        Raises:
+            Conflict: somebody did. NotFound, Rejected, Forbidden, Retriable.
+        """
+        intent = {"op": "replace", "path": "/spec", "value": render_intent(record.intent)}
+        return self._patched(record, self._path(record.namespace, record.name), intent)
+
+    def conclude(self, record: Remediation) -> Remediation:
+        """Store the record's status, and nothing else of it. Raises as `rewrite`."""
+        # `add` replaces too, and a record is without a status where the CRD that is installed has no default.
+        status = {"op": "add", "path": "/status", "value": render_status(record.status)}
+        return self._patched(record, self._path(record.namespace, record.name, "status"), status)
+
+    def delete(self, record: Remediation) -> None:
+        """Delete the record, if nobody changed it since it was read. Raises as `rewrite`."""
+        preconditions = {"uid": record.uid, "resourceVersion": record.resource_version}
+        with self._unless_gone(record.namespace, record.name):
+            self._rest.delete(self._path(record.namespace, record.name), preconditions)
+        self._archive.retract(record.namespace, record.name, record.resource_version)
+
+    def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
+        """Every record of a namespace, or of all, page by page; what cannot be understood is said and left out.
+
+        Raises:
+            Forbidden, Retriable.
+        """
+        resource = self._discovery.resource(KIND)
+        kind = {"apiVersion": f"{resource.group}/{resource.version}", "kind": KIND}
+        query = {"limit": str(PAGE_SIZE)}
+        token: str | None = ""
+        while token is not None:
+            page = self._rest.get(resource.path(namespace), query | ({"continue": token} if token else {}))
+            for body in answers.items(page):
+                try:
+                    yield _parsed(kind | body)
+                except RecordError as error:
+                    _log.warning("left out of the list of records: %s", error)
+            token = answers.following(page)
+
+    def announce(self, event: Event) -> None:
+        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable."""
+        try:
+            self._rest.post(EVENTS.path(event.target.ref.namespace), event.body(self._instance), _QUERY)
+        except AlreadyExists:
+            return  # told before: its name says what happened
+
+    # -- by the index
+
+    def heads(self) -> Sequence[Head]:
+        """The head of every record, newest first, then by namespace and name.
+
+        Raises:
+            NotSynced: the index is not complete or too old.
+        """
+        self._watches.require()
+        return self._archive.heads()
+
+    def get(self, namespace: str, name: str) -> Remediation | None:
+        """One record; None if there is none. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.get(namespace, name)
+
+    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
+        """Every record that answers an alert of this fingerprint, this firing or another. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.answering(fingerprint)
+
+    def touching(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of the routing object that has this uid. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.touching(target_uid)
+
+    def _path(self, namespace: str, name: str, part: str | None = None) -> str:
+        return self._discovery.resource(KIND).path(namespace, name, part)
+
+    def _patched(self, record: Remediation, path: str, change: Operation) -> Remediation:
+        """Make one change, if the record is still at the resourceVersion that it was read at: else 409."""
+        unmoved = {"op": "replace", "path": "/metadata/resourceVersion", "value": record.resource_version}
+        with self._unless_gone(record.namespace, record.name):
+            made = _understood(self._rest.patch(path, (unmoved, change), _QUERY))
+        self._archive.advance(made, record.resource_version)
+        return made
+
+    @contextmanager
+    def _unless_gone(self, namespace: str, name: str) -> Iterator[None]:
+        """A record that is gone leaves the index too: if the answer to its creation came after the event that it was
+        deleted, or while no watch was open, no other event will."""
+        known = self._archive.version(namespace, name)
+        try:
+            yield
+        except NotFound:
+            self._archive.retract(namespace, name, known)
+            raise
+
+
+def _parsed(body: Mapping[str, Any]) -> Remediation:
+    """A record as the API server stores it. Raises RecordError."""
+    record = parse(body)
+    if record.created_at is None or not record.resource_version:
+        raise RecordError(f"Remediation {record} has no creationTimestamp or no resourceVersion")
+    return record
+
+
+def _understood(body: Mapping[str, Any]) -> Remediation:
+    """The same, of one record that is needed: without it nothing can be done."""
+    try:
+        return _parsed(body)
+    except RecordError as error:
+        raise Unavailable(f"{error}; mend or delete it, with kubectl edit or kubectl delete") from error

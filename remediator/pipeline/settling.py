@@ -1,0 +1,68 @@
+"""What became of an intent that nobody wrote the end of: the live object tells."""
+
+from __future__ import annotations
+
+from remediator.cluster.port import Cluster, Snapshot
+from remediator.errors import NotFound
+from remediator.outcome import Outcome, Reason
+from remediator.pipeline.telling import announce
+from remediator.records.events import Event
+from remediator.records.journal import Journal
+from remediator.records.model import PHASES, Phase, Remediation
+from remediator.traffic.stamp import stamp_of
+from remediator.traffic.suspect import Refusal
+
+MADE = "the patch was made; whoever made it did not come to say so"
+NOTHING_LEFT = "by the time the intent was taken up again there was nothing left to do; it was not carried out"
+
+
+def settle(journal: Journal, record: Remediation, live: Snapshot | None, otherwise: Refusal | None = None) -> Phase:
+    """End a record that is still Planned.
+
+    Args:
+        live: its target as it is now; None: it is gone.
+        otherwise: why nothing more is to be done, if the patch was not made; None: there is nothing left to do.
+
+    Returns:
+        The phase that it has now.
+
+    Raises:
+        ClusterError: it could not be written.
+    """
+    intent = record.intent
+    if live is not None and live.routing.uid == intent.target.uid and stamp_of(live.body) == record.name:
+        message = f"{'; '.join(intent.changes)} ({MADE})"
+        announce(journal.ledger, [_made(record, message, journal)])
+        return journal.end(record, Phase.APPLIED, Reason.PATCHED, message).status.phase
+    if otherwise is None:
+        return journal.end(record, Phase.EXPIRED, Reason.NOT_EXPOSED, NOTHING_LEFT).status.phase
+    return journal.end(record, PHASES[Outcome.DENIED], otherwise.reason, otherwise.message).status.phase
+
+
+def look_and_settle(cluster: Cluster, journal: Journal, record: Remediation) -> Phase:
+    """Read the target, and settle the record by it. Raises as `settle`."""
+    try:
+        live = cluster.read(record.intent.target.ref)
+    except NotFound:
+        live = None
+    return settle(journal, record, live, _INTERRUPTED)
+
+
+_INTERRUPTED = Refusal(
+    Reason.INTERRUPTED, "the intent was written, the patch was not made, and the alert was not delivered again"
+)
+
+
+def _made(record: Remediation, message: str, journal: Journal) -> Event:
+    """The same Event as whoever made the patch would have written, or has."""
+    intent = record.intent
+    return Event(
+        target=intent.target,
+        subject=(record.name,),
+        outcome=Outcome.APPLIED,
+        reason=Reason.PATCHED.value,
+        action=",".join(intent.actions),
+        note=f"changed: {message}. Alert {intent.alert.alertname}, policy {intent.policy.name}",
+        at=journal.now(),
+        record=record.name,
+    )

@@ -1,0 +1,78 @@
+"""Tells the target's story as Events. They are for people: one that cannot be written changes nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from remediator.errors import ClusterError, Retriable
+from remediator.outcome import AlertOutcome, Outcome
+from remediator.pipeline.preparation import Case
+from remediator.records.events import Event, worth_telling
+from remediator.records.ledger import Ledger
+from remediator.records.model import Remediation, Request, Target
+
+UNDO = "Undo"
+"""The action of an Event that tells of an undo."""
+
+_log = logging.getLogger(__name__)
+
+
+def announce(ledger: Ledger, events: Iterable[Event]) -> None:
+    """Write the Events; those that are there already stay."""
+    for event in events:
+        error = _announced(ledger, event)
+        if isinstance(error, Retriable):  # once more: nobody else will come to write it
+            error = _announced(ledger, event)
+        if error is not None:
+            _log.warning("no Event %s on %s: %s", event.reason, event.target.ref, error)
+
+
+def _announced(ledger: Ledger, event: Event) -> ClusterError | None:
+    try:
+        ledger.announce(event)
+    except ClusterError as error:
+        return error
+    return None
+
+
+def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Event | None:
+    """What `row` is on its target, for whoever looks there; None where nothing was changed or refused."""
+    if not worth_telling(row.outcome):
+        return None
+    alert = case.alert
+    firing = (alert.fingerprint, alert.starts_at.isoformat(), case.policy.name)
+    note = f"{row.message}. Alert {alert.name or alert.fingerprint}, policy {case.policy.name}"
+    if row.outcome is Outcome.APPLIED and row.remediation:
+        note = f"{note}; to undo: remediator undo {target.ref.namespace}/{row.remediation}"
+    return Event(
+        target=target,
+        # One patch is one Event, however many alerts asked for it.
+        subject=(row.remediation,) if row.remediation else firing,
+        outcome=row.outcome,
+        reason=row.reason.value,
+        action=",".join(case.policy.actions),
+        note=note,
+        at=now,
+        record=row.remediation,
+    )
+
+
+def undo_event(record: Remediation, request: Request, said: AlertOutcome, now: datetime) -> Event:
+    """That a person gave the traffic back, or tried to."""
+    why = f": {request.reason}" if request.reason else ""
+    done = said.outcome is not Outcome.DENIED
+    # A refusal is told each time: what stands in the way may be another thing by then.
+    subject = (record.name, UNDO) if done else (record.name, UNDO, now.isoformat())
+    return Event(
+        target=record.intent.target,
+        subject=subject,
+        # Whoever finds it done tells it as well: who did it may have died before that. It is one Event.
+        outcome=Outcome.APPLIED if done else said.outcome,
+        reason=said.reason.value,
+        action=UNDO,
+        note=f"{said.message} (asked for by {request.by}{why})",
+        at=now,
+        record=record.name,
+    )

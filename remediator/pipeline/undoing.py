@@ -1,0 +1,223 @@
+"""Undo: puts back what a remediation changed, and refuses where somebody changed it since.
+
+The request is written on the record before anything is put back: from then on no alert that fires already takes
+the traffic away again, whatever the moment of a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from remediator.cluster.port import Cluster, Snapshot
+from remediator.errors import ClusterError, Conflict, NotFound
+from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline.endings import failure
+from remediator.pipeline.telling import announce, undo_event
+from remediator.records.journal import Journal
+from remediator.records.ledger import Ledger
+from remediator.records.model import Phase, Remediation, Request, Status, Undoing
+from remediator.traffic import undo as way_back
+from remediator.traffic import virtualservice
+from remediator.traffic.patch import Patch
+from remediator.traffic.stamp import stamp_of
+from remediator.traffic.suspect import Refusal
+from remediator.traffic.undo import Difference
+
+ATTEMPTS = 5
+"""How often it is tried on an object that others keep changing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an undo ended."""
+
+    record: Remediation
+    """As it is now."""
+    outcome: Outcome
+    """Applied; Unchanged: there was nothing to put back; Denied; Failed: try again."""
+    reason: Reason
+    message: str
+    before: dict[str, Any] | None = None
+    """The routing object as it was found; None where it was not looked at, or is gone."""
+    after: dict[str, Any] | None = None
+    """As the undo leaves it, or would; None where it changes nothing."""
+    differences: tuple[Difference, ...] = ()
+    """What somebody changed since."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What was put back, each the reverse of a change of the record's."""
+        return tuple(f"undone: {change}" for change in self.record.intent.changes) if self.after is not None else ()
+
+    @property
+    def row(self) -> AlertOutcome:
+        """In the words of an outcome, for log, metric and Event."""
+        intent = self.record.intent
+        return AlertOutcome(
+            fingerprint=intent.alert.fingerprint,
+            alertname=intent.alert.alertname,
+            policy=intent.policy.name,
+            target=intent.target.ref,
+            outcome=self.outcome,
+            reason=self.reason,
+            message=self.message,
+            changes=self.changes,
+            remediation=self.record.name,
+        )
+
+
+def tell(ledger: Ledger, ending: Ending, request: Request, now: datetime) -> None:
+    """Tell on the target that it was undone, or that somebody tried to."""
+    if ending.outcome in (Outcome.APPLIED, Outcome.DENIED) or ending.record.status.phase is Phase.UNDONE:
+        announce(ledger, [undo_event(ending.record, request, ending.row, now)])
+
+
+def undo(
+    cluster: Cluster, record: Remediation, request: Request, now: Callable[[], datetime], *, dry_run: bool = False
+) -> Ending:
+    """Undo `record`, as it was read from its source.
+
+    Args:
+        request: who asks, and why.
+        dry_run: the server tries it and keeps nothing; nor is anything recorded.
+    """
+    attempt = _Undo(cluster, Journal(cluster.ledger, now), request, dry_run)
+    for _ in range(ATTEMPTS):
+        try:
+            return attempt.on(record)
+        except Conflict:
+            try:
+                record = cluster.ledger.read(record.namespace, record.name)
+            except ClusterError as error:
+                return attempt.failed(record, error)
+        except ClusterError as error:
+            return attempt.failed(record, error)
+    message = f"the object changed {ATTEMPTS} times between reading and patching; try again"
+    return Ending(record, Outcome.FAILED, Reason.CONFLICT, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Undo:
+    cluster: Cluster
+    journal: Journal
+    request: Request
+    dry_run: bool
+
+    def on(self, record: Remediation) -> Ending:
+        """One attempt. Raises Conflict: begin again with the record as it is then."""
+        if record.status.phase is Phase.UNDONE:
+            return Ending(record, Outcome.UNCHANGED, Reason.UNDONE, f"{record.name} was undone before{_by(record)}")
+        if record.status.phase not in (Phase.APPLIED, Phase.PLANNED):
+            message = f"{record.name} is {record.status.phase}: it changed nothing, so there is nothing to put back"
+            return Ending(record, Outcome.UNCHANGED, Reason.NOT_APPLIED, message)
+        try:
+            live = self.cluster.read(record.intent.target.ref)
+        except NotFound:
+            return self._gone(record, "is gone")
+        if live.routing.uid != record.intent.target.uid:
+            return self._gone(record, "is another object of that name now")
+        if record.status.phase is Phase.PLANNED and stamp_of(live.body) != record.name:
+            message = f"{record.name} is Planned, and its patch was not made: there is nothing to put back"
+            return Ending(record, Outcome.UNCHANGED, Reason.NOT_APPLIED, message)
+        return self._put_back(record, live)
+
+    def _put_back(self, record: Remediation, live: Snapshot) -> Ending:
+        patch = self._way_back(record, live)
+        if isinstance(patch, Ending):
+            return patch
+        target, after = record.intent.target.ref, patch.applied(live.body)
+        if not self.dry_run:
+            record = self._requested(record)
+        try:
+            self.cluster.patch(target, patch, dry_run=self.dry_run)
+        except Conflict:
+            raise
+        except ClusterError as error:
+            return self.failed(record, error)
+        said = "would put back" if self.dry_run else "put back"
+        message = f"{said} what {record.name} changed on {target}: {'; '.join(record.intent.changes)}"
+        try:
+            record = self._done(record)
+        except ClusterError as error:
+            message += f"; but the record could not be completed ({error}): undo it again to have that done"
+            return Ending(record, Outcome.FAILED, Reason.UNAVAILABLE, message, live.body, after)
+        return Ending(record, Outcome.APPLIED, Reason.UNDONE, message, live.body, after)
+
+    def _way_back(self, record: Remediation, live: Snapshot) -> Patch | Ending:
+        """The patch that puts everything back, or why there is none."""
+        operations = record.intent.undo
+        if way_back.is_undone(operations, live.body):
+            message = f"{record.intent.target.ref} is as it was before {record.name} already"
+            return Ending(self._done(record), Outcome.UNCHANGED, Reason.UNDONE, message, before=live.body)
+        differences = way_back.differences(operations, live.body)
+        if differences:
+            return self._refused(record, live, differences)
+        try:
+            patch = way_back.patch(operations, live.body)
+            faults = virtualservice.faults(patch.applied(live.body))
+        except LookupError as error:
+            why = Refusal(Reason.REJECTED, f"the record's spec.undo was edited by hand, and does not fit: {error}")
+            return self._denied(record, why, live)
+        if faults:
+            why = Refusal(Reason.UNSAFE_PLAN, f"Istio would refuse the result: {'; '.join(faults[:5])}")
+            return self._denied(record, why, live)
+        return patch
+
+    def failed(self, record: Remediation, error: ClusterError) -> Ending:
+        """How it ends where the cluster did not do what was asked."""
+        outcome, why = failure(error)
+        if outcome is Outcome.DENIED:
+            return self._denied(record, why)
+        return Ending(record, outcome, *why.words)
+
+    def _refused(self, record: Remediation, live: Snapshot, differences: tuple[Difference, ...]) -> Ending:
+        message = (
+            f"somebody changed what {record.name} had changed on {record.intent.target.ref}, so nothing was put back: "
+            + "; ".join(map(str, differences))
+        )
+        denied = self._denied(record, Refusal(Reason.CHANGED_SINCE, message), live)
+        return replace(denied, differences=differences)
+
+    def _denied(self, record: Remediation, why: Refusal, live: Snapshot | None = None) -> Ending:
+        """A final no; the request is taken from the record again, since nothing was given back."""
+        if record.status.undo is not None and not self.dry_run:
+            with suppress(ClusterError):  # it then stays asked for, and can be asked for again
+                record = self.journal.set_status(record, lambda status: replace(status, undo=None))
+        return Ending(record, Outcome.DENIED, why.reason, why.message, before=live.body if live else None)
+
+    def _gone(self, record: Remediation, what: str) -> Ending:
+        message = f"{record.intent.target.ref} {what}: there is nothing to put back"
+        return Ending(record, Outcome.UNCHANGED, Reason.NOT_EXPOSED, message)
+
+    def _requested(self, record: Remediation) -> Remediation:
+        """Note the request on the record; the first one stays."""
+        asked = Undoing(self.request, self.journal.now())
+        return self.journal.set_status(record, lambda status: replace(status, undo=status.undo or asked))
+
+    def _done(self, record: Remediation) -> Remediation:
+        """Note that what was changed is put back."""
+        if self.dry_run:
+            return record
+        now = self.journal.now()
+
+        def done(status: Status) -> Status:
+            asked = status.undo or Undoing(self.request, now)
+            return replace(
+                status,
+                phase=Phase.UNDONE,
+                reason=Reason.UNDONE,
+                message=f"undone by {asked.request.by}",
+                finished_at=now,
+                undo=replace(asked, done_at=asked.done_at or now),
+            )
+
+        return self.journal.set_status(record, done)
+
+
+def _by(record: Remediation) -> str:
+    undo = record.status.undo
+    return f" by {undo.request.by} at {undo.requested_at.isoformat(timespec='seconds')}" if undo else ""

@@ -1,0 +1,138 @@
+"""What is done with a ledger: begin an intent, find one that was begun, and say how it ended.
+
+Whatever the moment of a crash, the next delivery finds the record under the same name and goes on from it. Two
+replicas that do the same at once meet at the record's resourceVersion: one writes, the other reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from remediator.errors import AlreadyExists, Conflict
+from remediator.outcome import Reason
+from remediator.records.ledger import Ledger
+from remediator.records.model import Phase, Remediation, Resolution, Status
+from remediator.records.naming import Key
+from remediator.traffic.suspect import Suspect
+
+_ATTEMPTS = 8
+"""How often a status is written that others keep changing."""
+
+Draft = Callable[[str], Remediation]
+"""The record that would be begun under a name; its patch carries that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A record to go on from."""
+
+    record: Remediation
+    is_new: bool
+    """False: it was there. Whoever wrote it may be at work, or dead: look at the object before anything is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The records as the pipeline uses them. Every method raises ClusterError as the ledger does."""
+
+    ledger: Ledger
+    now: Callable[[], datetime]
+
+    def begin(self, key: Key, draft: Draft, after: Remediation | None = None) -> Begun:
+        """Write the intent, or find the one that was written.
+
+        Args:
+            after: the record of an earlier turn, which is over; the next turn is begun.
+        """
+        known = self._latest_turn(key)
+        turn = key.turn(after.name) + 1 if after else known or 1
+        if not after and known:
+            return Begun(self.ledger.read(draft(key.name(turn)).namespace, key.name(turn)), is_new=False)
+        record = draft(key.name(turn))
+        try:
+            return Begun(self.ledger.create(record), is_new=True)
+        except AlreadyExists:
+            return Begun(self.ledger.read(record.namespace, record.name), is_new=False)
+
+    def revise(self, record: Remediation, wanted: Remediation) -> Remediation:
+        """Write another intent in the place of one that was never carried out, as the object has moved since.
+
+        Raises:
+            Conflict: somebody else works on it.
+        """
+        return self.ledger.rewrite(replace(record, intent=wanted.intent))
+
+    def end(
+        self, record: Remediation, phase: Phase, reason: Reason, message: str, *, sent: bool = False
+    ) -> Remediation:
+        """Write how it ended. One who knows that the patch was made is right against one who saw it unmade.
+
+        Args:
+            sent: the record's intent, as given here, is what we carried out; whatever else stands there now is wrong.
+        """
+
+        def ended(current: Remediation) -> Remediation | None:
+            there = current.status.phase
+            if there is phase or current.taken_back or (there is Phase.APPLIED and phase is not Phase.APPLIED):
+                return None
+            return current.ended(phase, reason, message, self.now())
+
+        return self._written(record, ended, sent=sent)
+
+    def resolve(self, record: Remediation, fingerprint: str, at: datetime) -> Remediation:
+        """Note that an alert of it is resolved; once, however often Alertmanager says so."""
+
+        def resolved(current: Remediation) -> Remediation | None:
+            status = current.status
+            if any(each.fingerprint == fingerprint for each in status.resolved):
+                return None
+            since = (at - status.applied_at).total_seconds() if status.applied_at else None
+            noted = Resolution(fingerprint, at, since if since is None or since >= 0 else None)
+            return replace(current, status=replace(status, resolved=(*status.resolved, noted)))
+
+        return self._written(record, resolved)
+
+    def set_status(self, record: Remediation, change: Callable[[Status], Status]) -> Remediation:
+        """Write what `change` makes of the status as it is now."""
+        return self._written(record, lambda current: replace(current, status=change(current.status)))
+
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Remediation, ...]:
+        """The records that answer this firing of an alert, by the index."""
+        found = self.ledger.answering(fingerprint)
+        return tuple(record for record in found if (fingerprint, starts_at) in record.intent.firings)
+
+    def taken_back(self, target_uid: str, suspect: Suspect, starts_at: datetime) -> Remediation | None:
+        """The record by whose undo a person gave the traffic back since this alert began, by the index.
+
+        It counts for every alert that began before: another one that accuses the same version would otherwise do
+        again at once what the person has just undone.
+        """
+        for found in self.ledger.touching(target_uid):
+            record = self.ledger.get(*found.key) if found.taken_back else None
+            undo = record.status.undo if record else None
+            if record and undo and undo.requested_at >= starts_at and suspect in record.intent.suspects:
+                return record
+        return None
+
+    def _latest_turn(self, key: Key) -> int:
+        """The last turn that the index knows of; 0 for none."""
+        return max((key.turn(found.name) for found in self.ledger.touching(key.target_uid)), default=0)
+
+    def _written(
+        self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False
+    ) -> Remediation:
+        """`record` with the change made, on top of whatever others wrote meanwhile; None from `change`: leave it."""
+        current = record
+        for _ in range(_ATTEMPTS):
+            wanted = change(current)
+            if wanted is None:
+                return current
+            try:
+                return self.ledger.conclude(wanted)
+            except Conflict:
+                current = self.ledger.read(record.namespace, record.name)
+            if sent and current.intent.patch != record.intent.patch:
+                current = self.ledger.rewrite(replace(current, intent=record.intent))
+        raise Conflict(f"the record {record} changed {_ATTEMPTS} times while its status was written")

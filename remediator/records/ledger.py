@@ -1,0 +1,112 @@
+"""The port: where records and Events are kept. Two adapters answer: kubernetes and local (cluster/)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from remediator.outcome import TargetRef
+from remediator.records.events import Event
+from remediator.records.model import Phase, Remediation
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the index keeps of a record within reach: enough to find, filter and order it."""
+
+    namespace: str
+    name: str
+    created_at: datetime
+    finished_at: datetime | None
+    policy: str
+    phase: Phase
+    target: TargetRef
+    target_uid: str
+    taken_back: bool = False
+    """As of Remediation."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return self.namespace, self.name
+
+
+def head(record: Remediation) -> Head:
+    """The head of a record that is stored."""
+    assert record.created_at is not None, "a record that is stored has a creation time"  # noqa: S101
+    intent, status = record.intent, record.status
+    return Head(
+        namespace=record.namespace,
+        name=record.name,
+        created_at=record.created_at,
+        finished_at=status.finished_at,
+        policy=intent.policy.name,
+        phase=status.phase,
+        target=intent.target.ref,
+        target_uid=intent.target.uid,
+        taken_back=record.taken_back,
+    )
+
+
+class Ledger(Protocol):
+    """Keeps records. Raises errors of ours (errors.ClusterError) and nothing else."""
+
+    # -- at the source
+
+    def create(self, record: Remediation) -> Remediation:
+        """Store a new record: its name, namespace and intent. It begins as Planned, whatever its status says.
+
+        Raises:
+            AlreadyExists: there is one of this name. NotFound: its namespace is gone.
+            Rejected, Forbidden, Retriable.
+        """
+
+    def read(self, namespace: str, name: str) -> Remediation:
+        """Read a record from its source, past the index.
+
+        Raises:
+            NotFound, Forbidden, Retriable.
+        """
+
+    def rewrite(self, record: Remediation) -> Remediation:
+        """Store the record's intent in the place of the one there, if nobody changed the record since it was read.
+
+        Raises:
+            Conflict: somebody did. NotFound, Rejected, Forbidden, Retriable.
+        """
+
+    def conclude(self, record: Remediation) -> Remediation:
+        """Store the record's status, and nothing else of it. Raises as `rewrite`."""
+
+    def delete(self, record: Remediation) -> None:
+        """Delete the record, if nobody changed it since it was read. Raises as `rewrite`."""
+
+    def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
+        """Every record of a namespace, or of all, from the source; in no order.
+
+        Raises:
+            Forbidden, Retriable.
+        """
+
+    def announce(self, event: Event) -> None:
+        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable."""
+
+    # -- by the index: no request is made
+
+    def heads(self) -> Sequence[Head]:
+        """The head of every record, newest first, then by namespace and name.
+
+        Raises:
+            NotSynced: the index is not complete or too old. Unavailable: the folder cannot be read.
+        """
+
+    def get(self, namespace: str, name: str) -> Remediation | None:
+        """One record; None if there is none. Raises as `heads`."""
+
+    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
+        """Every record that answers an alert of this fingerprint, this firing or another. Raises as `heads`."""
+
+    def touching(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of the routing object that has this uid. Raises as `heads`."""

@@ -1,0 +1,213 @@
+"""A remediation as a value: what was intended, why, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.policies.model import Action, Mode
+from remediator.traffic.patch import Operation
+from remediator.traffic.suspect import Suspect
+
+KIND: Final = "Remediation"
+GROUP: Final = "remediator.io"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "remediations"
+
+
+class Phase(StrEnum):
+    """Where a remediation stands.
+
+    Planned ─▶ Applied ─▶ Undone
+       ├─────▶ Observed
+       ├─────▶ AwaitingApproval ─▶ Applied | Rejected | Expired
+       ├─────▶ Failed ─▶ Applied, when a later delivery succeeds
+       └─────▶ Expired: by the time it was taken up again there was nothing left to do
+    """
+
+    PLANNED = "Planned"
+    """Written before anything is changed; whether it was changed, the live object tells."""
+    APPLIED = "Applied"
+    OBSERVED = "Observed"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    FAILED = "Failed"
+    UNDONE = "Undone"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to be done about it."""
+        return self not in (Phase.PLANNED, Phase.AWAITING_APPROVAL)
+
+
+PHASES: Final[Mapping[Outcome, Phase]] = {
+    Outcome.APPLIED: Phase.APPLIED,
+    Outcome.OBSERVED: Phase.OBSERVED,
+    Outcome.AWAITING_APPROVAL: Phase.AWAITING_APPROVAL,
+    Outcome.UNCHANGED: Phase.EXPIRED,
+    Outcome.DENIED: Phase.FAILED,
+}
+"""What an alert's outcome makes of the record that was begun for it. `Failed` leaves it as it is: it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """One alert that a remediation answers."""
+
+    fingerprint: str
+    alertname: str
+    starts_at: datetime
+    """UTC. With the fingerprint it tells one firing of an alert from the next."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    generator_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Another alert that the same patch answers."""
+
+    fingerprint: str
+    alertname: str
+    starts_at: datetime
+    policy: str
+    suspect: Suspect
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRef:
+    """The policy as it was."""
+
+    name: str
+    content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The routing object that is changed."""
+
+    api_version: str
+    ref: TargetRef
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asked for something by hand, and why."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What shall be done, and all that led to it: the record's `spec`. Written before anything is changed."""
+
+    alert: Accusation
+    policy: PolicyRef
+    target: Target
+    suspect: Suspect
+    actions: tuple[Action, ...]
+    mode: Mode
+    changes: tuple[str, ...]
+    """What a person reads: `http[0]: reviews subset v2 weight 10 → 0`."""
+    patch: tuple[Operation, ...]
+    """The JSON Patch that is sent, preconditions first."""
+    undo: tuple[Operation, ...]
+    """The JSON Patch that takes it back, preconditions first."""
+    stable: str | None = None
+    """Who gets the traffic, as the policy names it; None: the route's other destinations."""
+    also: tuple[Companion, ...] = ()
+    hold_until: datetime | None = None
+    request: Request | None = None
+    """None: an alert asked."""
+
+    @property
+    def firings(self) -> frozenset[tuple[str, datetime]]:
+        """Fingerprint and start of each alert that this answers."""
+        also = ((each.fingerprint, each.starts_at) for each in self.also)
+        return frozenset({(self.alert.fingerprint, self.alert.starts_at), *also})
+
+    @property
+    def suspects(self) -> frozenset[Suspect]:
+        """Whom this takes traffic from."""
+        return frozenset({self.suspect, *(each.suspect for each in self.also)})
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """One alert of a remediation was resolved."""
+
+    fingerprint: str
+    at: datetime
+    after_s: float | None
+    """Seconds since the patch; None where there was no patch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """Somebody asked to give the traffic back."""
+
+    request: Request
+    requested_at: datetime
+    done_at: datetime | None = None
+    """None: asked for, and not known to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of an intent: the record's `status`."""
+
+    phase: Phase = Phase.PLANNED
+    reason: Reason | None = None
+    message: str = ""
+    applied_at: datetime | None = None
+    """When the patch was answered; of one that was found made, when it was found."""
+    finished_at: datetime | None = None
+    """When it came to a phase in which nothing more is to be done."""
+    resolved: tuple[Resolution, ...] = ()
+    undo: Undoing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """A record: intent and status under a name, beside its target."""
+
+    namespace: str
+    name: str
+    intent: Intent
+    status: Status = Status()
+    uid: str = ""
+    resource_version: str = ""
+    created_at: datetime | None = None
+    """None: not stored yet."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def ref(self) -> TargetRef:
+        """What names the record itself."""
+        return TargetRef(KIND, self.namespace, self.name)
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether a person gave the traffic back, or is about to: this firing is not acted on again."""
+        return self.status.phase is Phase.UNDONE or self.status.undo is not None
+
+    def ended(self, phase: Phase, reason: Reason, message: str, now: datetime) -> Remediation:
+        """This record in `phase`, since `now`."""
+        status = replace(
+            self.status,
+            phase=phase,
+            reason=reason,
+            message=message,
+            applied_at=now if phase is Phase.APPLIED else self.status.applied_at,
+            finished_at=now if phase.finished else None,
+        )
+        return replace(self, status=status)

@@ -1,0 +1,309 @@
+"""The index of records: what it finds, in which order, at what cost; and what a watch may bring."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediator.cluster.archive import Archive
+from remediator.cluster.ledger import RecordSink
+from remediator.records.ledger import head
+from remediator.records.model import Phase, Remediation, Request, Status, Undoing
+from remediator.records.wire import render
+from tests.builders import Json
+from tests.ledger_contract import APPLIED, NOON, TAKEN_BACK, accused, companion, keys, record
+from tests.strategies import json_values, remediations, spoil
+
+versions = count(1)
+
+
+def at(
+    name: str = "canary-1", namespace: str = "shop", version: str = "1", late: int = 0, **intent: object
+) -> Remediation:
+    """A stored record; `late`: seconds after noon at which it was created."""
+    made = record(name, namespace, **intent)
+    return replace(made, uid=f"u-{name}", resource_version=version, created_at=NOON + timedelta(seconds=late))
+
+
+def archive(*records: Remediation) -> Archive:
+    made = Archive()
+    for each in records:
+        made.put(each)
+    return made
+
+
+@given(remediations())
+def test_gives_back_what_was_put(whole: Remediation) -> None:
+    stored = replace(whole, uid="u", resource_version="7", created_at=NOON)
+    made = archive(stored)
+
+    assert stored == made.get(whole.namespace, whole.name)
+    assert (head(stored),) == made.heads()
+    assert (stored,) == made.answering(stored.intent.alert.fingerprint)
+    assert (head(stored),) == made.touching(stored.intent.target.uid)
+
+
+def test_the_newest_are_first_and_equals_go_by_name() -> None:
+    made = archive(at("b"), at("a", "web"), at("new", late=5), at("a"), at("old", late=-5))
+
+    expected = [("shop", "new"), ("shop", "a"), ("shop", "b"), ("web", "a"), ("shop", "old")]
+    assert expected == [each.key for each in made.heads()]
+
+
+def test_the_order_is_made_once_for_every_change() -> None:
+    made = archive(at("a"), at("b"))
+    first = made.heads()
+
+    assert first is made.heads()
+    made.drop("shop", "nobody")
+    assert first is made.heads()
+    made.put(at("c"))
+    assert 3 == len(made.heads())
+    made.drop("shop", "c")
+    assert first == made.heads()
+
+
+def test_a_record_is_put_in_the_place_of_the_one_before() -> None:
+    made = archive(at(also=(companion("beef"),)))
+
+    made.put(replace(at(version="2", alert=accused("cafe")), status=APPLIED))
+
+    assert [Phase.APPLIED] == [each.phase for each in made.heads()]
+    assert () == made.answering("beef") == made.answering("f00d")
+    assert [("shop", "canary-1")] == keys(made.answering("cafe"))
+    assert (1, "2") == (len(made), made.version("shop", "canary-1"))
+
+
+def test_what_is_dropped_is_found_no_more() -> None:
+    made = archive(at(also=(companion("beef"),)))
+
+    made.drop("shop", "canary-1")
+
+    assert (0, ()) == (len(made), made.heads())
+    assert made.get("shop", "canary-1") is None
+    assert () == made.answering("f00d") == made.answering("beef") == made.touching("uid-1")
+    assert made.version("shop", "canary-1") is None
+
+
+@pytest.mark.parametrize(
+    ("known", "base", "expected"),
+    [
+        pytest.param(None, None, "8", id="created, and not heard of yet: the answer"),
+        pytest.param("9", None, "9", id="created, and changed by somebody since: what the watch says"),
+        pytest.param("7", "7", "8", id="what was written on: the answer"),
+        pytest.param("8", "7", "8", id="the write's own event has come"),
+        pytest.param("9", "7", "9", id="somebody has changed it since"),
+        pytest.param(None, "7", None, id="somebody has deleted it since"),
+    ],
+)
+def test_the_answer_to_a_write_never_hides_what_came_after_it(
+    known: str | None, base: str | None, expected: str | None
+) -> None:
+    made = archive(*([at(version=known)] if known else []))
+
+    made.advance(at(version="8"), base)
+
+    assert expected == made.version("shop", "canary-1")
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param("7", None, id="what was known when it was asked for"),
+        pytest.param("8", "8", id="created again since"),
+        pytest.param(None, None, id="not known at all"),
+    ],
+)
+def test_what_the_source_has_no_more_is_forgotten(known: str | None, expected: str | None) -> None:
+    made = archive(*([at(version=known)] if known else []))
+
+    made.retract("shop", "canary-1", "7")
+
+    assert expected == made.version("shop", "canary-1")
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.sampled_from(["f00d", "beef", "cafe", None]), st.sampled_from(["uid-1", "uid-2"])
+    ),
+    max_size=12,
+)
+
+
+@given(changes)
+def test_any_sequence_of_changes_leaves_what_the_last_of_each_said(steps: list[tuple[str, str | None, str]]) -> None:
+    made, expected = Archive(), dict[str, Remediation]()
+    for late, (name, fingerprint, uid) in enumerate(steps):
+        if fingerprint is None:
+            made.drop("shop", name)
+            expected.pop(name, None)
+            continue
+        stored = at(name, late=late, alert=accused(fingerprint), also=(companion("beef"),))
+        target = replace(stored.intent.target, uid=uid)
+        expected[name] = replace(stored, intent=replace(stored.intent, target=target))
+        made.put(expected[name])
+
+    newest_first = sorted(expected.values(), key=lambda each: each.created_at or NOON, reverse=True)
+    assert [head(each) for each in newest_first] == list(made.heads())
+    for fingerprint in ("f00d", "beef", "cafe"):
+        answering = [each for each in expected.values() if fingerprint in {found for found, _ in each.intent.firings}]
+        assert keys(answering) == keys(made.answering(fingerprint))
+    for uid in ("uid-1", "uid-2"):
+        touching = [each for each in expected.values() if each.intent.target.uid == uid]
+        assert keys(touching) == keys(made.touching(uid))
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    made, faults = Archive(), list[BaseException]()
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(50):
+                made.put(at(f"{number}-{turn % 5}", version=str(turn)))
+                made.heads()
+                made.answering("f00d")
+                made.drop("shop", f"{number}-{(turn + 2) % 5}")
+        except BaseException as error:  # noqa: BLE001
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert [] == faults
+    assert len(made.heads()) == len(made) == len(made.answering("f00d"))
+
+
+def many(number: int) -> Iterator[Remediation]:
+    """Records of a fleet, about 3 KB of JSON each, of which little repeats."""
+    random = Random(7)
+
+    def digits(count: int) -> str:
+        return f"{random.getrandbits(4 * count):0{count}x}"
+
+    for late in range(number):
+        labels = {f"label_{key}": f"value-{digits(8)}" for key in range(12)}
+        texts = {"summary": "s" * 150, "description": "d" * 500, "runbook_url": f"https://example.org/{digits(8)}"}
+        alert = replace(accused(digits(16)), labels=labels, annotations=texts, generator_url=f"http://p/{'g' * 150}")
+        made = at(f"canary-{digits(12)}", f"shop-{late % 50}", digits(9), late // 10, alert=alert)
+        target = replace(made.intent.target, uid=f"{digits(8)}-{digits(4)}-{digits(4)}-{digits(4)}-{digits(12)}")
+        patch, undo = made.intent.patch * 2, made.intent.undo * 2
+        yield replace(made, intent=replace(made.intent, target=target, patch=patch, undo=undo), status=TAKEN_BACK)
+
+
+def test_ten_thousand_records_take_less_than_25_mib() -> None:
+    sample = 1000
+    records = list(many(sample))
+    made = Archive()
+    made.put(next(many(1)))  # what is made once is not counted
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for each in records:
+            made.put(each)
+        gc.collect()
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / sample * 10_000 < 25 * 2**20
+
+
+# What a watch brings
+
+
+def body(stored: Remediation) -> Json:
+    return render(stored)
+
+
+def test_a_watch_puts_and_drops() -> None:
+    made = Archive()
+    sink = RecordSink(made)
+
+    sink.put(body(at()))
+    assert at() == made.get("shop", "canary-1")
+    sink.drop("Remediation", "shop", "canary-1")
+    assert made.get("shop", "canary-1") is None
+
+
+def test_what_cannot_be_understood_is_left_out_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = Archive()
+    sink = RecordSink(made)
+    sink.put(body(at()))
+    broken = body(at())
+    broken["spec"]["mode"] = "Maybe"
+
+    for _ in range(3):
+        sink.put(broken)
+
+    assert made.get("shop", "canary-1") is None, "what it said before holds no more"
+    expected = "left out of the index of records: Remediation shop/canary-1 cannot be understood: 'Maybe' is not"
+    assert [True] == [each.startswith(expected) for each in caplog.messages]
+    sink.put(body(at()))
+    assert at() == made.get("shop", "canary-1")
+    sink.put(broken)
+    assert 2 == len(caplog.messages), "it was whole in between"
+
+
+@given(st.data())
+def test_no_body_ends_the_watch(data: st.DataObject) -> None:
+    """Whoever may write records may write nonsense; the thread that keeps the index must outlive it."""
+    undo = Undoing(Request("ann"), NOON)
+    stored = replace(at(also=(companion("beef"),)), status=replace(TAKEN_BACK, undo=undo))
+    whole = body(stored)
+    for part in ("spec", "status"):
+        if data.draw(st.booleans()):
+            inner = {"spec": whole[part]}
+            spoil(inner, data)
+            whole[part] = inner["spec"]
+    if data.draw(st.booleans()):
+        whole["metadata"]["creationTimestamp"] = data.draw(json_values)
+    made = Archive()
+
+    RecordSink(made).put(whole)
+
+    for each in made.heads():
+        assert made.get(*each.key) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param(("spec", "alert", "startsAt"), "0001-01-01T00:00:00+01:00", id="a time before all time"),
+        pytest.param(("spec", "alert", "startsAt"), "0001-01-01T00:00:00Z", id="Go's zero time"),
+        pytest.param(("status", "resolved", 0, "afterSeconds"), 1e308, id="longer than any time"),
+        pytest.param(("metadata", "creationTimestamp"), None, id="no time of creation"),
+        pytest.param(("metadata", "resourceVersion"), None, id="no resourceVersion"),
+    ],
+)
+def test_odd_values_do_not_end_the_watch(path: tuple[str | int, ...], value: object) -> None:
+    whole = body(replace(at(), status=TAKEN_BACK))
+    place = whole
+    for part in path[:-1]:
+        place = place[part]  # type: ignore[index]
+    place[path[-1]] = value  # type: ignore[index]
+    made = Archive()
+
+    RecordSink(made).put(whole)
+
+    for each in made.heads():
+        assert made.get(*each.key) is not None
+
+
+def test_a_record_without_a_status_is_planned() -> None:
+    whole = body(at())
+    del whole["status"]
+    made = Archive()
+    RecordSink(made).put(whole)
+    assert [Phase.PLANNED] == [each.phase for each in made.heads()]
+    assert Status() == (made.get("shop", "canary-1") or at(version="none")).status

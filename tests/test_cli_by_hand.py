@@ -1,0 +1,467 @@
+"""`rollback` and `stop-mirror` on a folder of YAML: what they show, ask, change, record and refuse."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from remediator import settings
+from remediator.cli.main import program
+from remediator.cluster.local import LocalCluster
+from remediator.outcome import Reason, TargetRef
+from remediator.policies.model import Action
+from remediator.records.model import Phase, Remediation, Request
+from tests import builders
+from tests.contract import manifest
+from tests.real_world import Start
+from tests.servers import ApiServer
+
+ROOT = Path(__file__).parents[1]
+REVIEWS = TargetRef("VirtualService", "shop", "reviews")
+_DEADLINE_S = 60.0
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder `shop` with a VirtualService that gives v2 a route, a weight and a mirror."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(settings.PREFIX)]:
+        monkeypatch.delenv(name)
+    Path("shop").mkdir()
+    furnish(
+        builders.virtual_service(
+            builders.when(route=builders.split(v2=None)) | {"name": "beta"},
+            {"name": "all", "route": builders.split(v1=90, v2=10), "mirror": builders.destination("v2")},
+        ),
+        builders.destination_rule(v1="v1", v2="v2"),
+    )
+
+
+def furnish(*bodies: Json) -> None:
+    Path("shop/shop.yaml").write_text(yaml.safe_dump_all(bodies, sort_keys=False))
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, [*arguments, "--manifests", "shop"], prog_name="remediator")
+
+
+def document(*arguments: str) -> tuple[int, Json]:
+    found = run(*arguments, "-o", "json")
+    return found.exit_code, json.loads(found.stdout)
+
+
+def live() -> Json:
+    return LocalCluster(Path("shop")).read(REVIEWS).body
+
+
+def spec() -> Json:
+    found: Json = live()["spec"]
+    return found
+
+
+def records() -> list[Remediation]:
+    return sorted(LocalCluster(Path("shop")).ledger.listed(), key=lambda record: record.intent.alert.starts_at)
+
+
+# -- done
+
+
+class TestDone:
+    def test_a_rollback_is_shown_done_recorded_and_undone(self) -> None:
+        before = spec()
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes", "--by", "ada", "--reason", "INC-4711")
+        (record,) = records()
+
+        assert 0 == found.exit_code, found.stderr
+        lines = found.stdout.splitlines()
+        assert "VirtualService shop/reviews: RevertToStable, reviews.shop v2" == lines[0]
+        assert ["-      weight: 90", "+      weight: 100"] == [
+            line for line in lines if re.match(r"[-+] .*: (90|100)$", line)
+        ]
+        assert "The traffic goes to reviews.shop subset v1." in lines
+        assert "Stays: http[1] (all): mirror to reviews.shop subset v2 (100 %); `stop-mirror` takes it" in lines
+        assert f"Record: shop/{record.name}" in lines
+        assert (Phase.APPLIED, Reason.PATCHED) == (record.status.phase, record.status.reason)
+        assert (Request("ada", "INC-4711"), "manual") == (record.intent.request, record.intent.policy.name)
+        assert (Action.REVERT_TO_STABLE,) == record.intent.actions
+        assert [[None], [100, 0]] == [[each.get("weight") for each in route["route"]] for route in spec()["http"]]
+        assert record.name == live()["metadata"]["annotations"]["remediator.io/remediation"]
+
+        assert 0 == CliRunner().invoke(program, shlex.split(lines[-1])[1:]).exit_code
+        assert before == spec()
+
+    def test_nothing_else_than_the_diff_is_made(self) -> None:
+        before = live()
+        _, found = document("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+        shown = [line for line in found["diff"].splitlines()[2:] if not line.startswith("@@")]
+
+        for side, body in (("-", before), ("+", live())):
+            text = yaml.safe_dump(body | {"metadata": before["metadata"]}, sort_keys=False, width=2**30)
+            spec_lines = [line[1:] for line in shown[shown.index(" spec:") :] if line[:1] in (" ", side)]
+            assert set(spec_lines) <= set(text.splitlines())
+
+    def test_the_account_asks_where_nobody_is_named(self) -> None:
+        document("stop-mirror", "shop/reviews", "--yes")
+
+        assert [Request(getpass.getuser())] == [record.intent.request for record in records()]
+
+    def test_a_second_time_there_is_nothing_to_do(self) -> None:
+        run("stop-mirror", "shop/reviews", "--yes")
+        found = run("stop-mirror", "shop/reviews")
+
+        expected = "Nothing to do: no mirror of VirtualService shop/reviews copies anything\n"
+        assert (0, expected) == (found.exit_code, found.stdout)
+        assert 1 == len(records())
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            pytest.param((), id="every mirror"),
+            pytest.param(("--suspect", "v2"), id="those of a version"),
+            pytest.param(("--suspect", "v2", "--service", "reviews.shop"), id="those of a version of a service"),
+        ],
+    )
+    def test_a_mirror_is_stopped_and_no_weight_moves(self, arguments: tuple[str, ...]) -> None:
+        found = run("stop-mirror", "shop/reviews", "--yes", *arguments)
+
+        assert 0 == found.exit_code, found.stderr
+        assert "No weight moves." in found.stdout.splitlines()
+        assert [False, False] == ["mirror" in route for route in spec()["http"]]
+        assert [None, 90] == [route["route"][0].get("weight") for route in spec()["http"]]
+
+    def test_both_levers_one_after_the_other_and_the_last_undone_first(self) -> None:
+        before = spec()
+        run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+        run("stop-mirror", "shop/reviews", "--suspect", "v2", "--yes")
+        first, second = records()
+
+        assert 0 == run("undo", str(second), "--by", "ada").exit_code
+        assert [False, True] == ["mirror" in route for route in spec()["http"]]
+        assert 0 == run("undo", str(first), "--by", "ada").exit_code
+        assert before == spec()
+
+    def test_a_document_for_programs(self) -> None:
+        code, found = document("rollback", "shop/reviews", "--suspect", "v2", "--stable", "v1", "--yes")
+        (record,) = records()
+
+        assert (0, "Applied", "Patched") == (code, found["outcome"], found["reason"])
+        assert [{"host": "reviews.shop.svc.cluster.local", "version": "v2"}] == found["suspects"]
+        assert ("v1", ["reviews.shop subset v1"]) == (found["stable"], found["receivers"])
+        assert list(record.intent.patch) == found["patch"]
+        assert list(record.intent.undo) == found["undo"]
+        assert record.name == found["remediation"]
+        assert f"remediator undo shop/{record.name} --manifests shop" == found["undoCommand"]
+
+    def test_yaml_says_the_same_as_json(self) -> None:
+        arguments = ("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
+        _, expected = document(*arguments)
+        found = yaml.safe_load(run(*arguments, "-o", "yaml").stdout)
+
+        assert expected["changes"] == found["changes"]
+        assert expected.keys() == found.keys()
+
+
+class TestDryRun:
+    def test_nothing_is_changed_and_nothing_recorded(self) -> None:
+        before = {path: path.read_bytes() for path in Path("shop").rglob("*.yaml")}
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
+
+        assert (2, "Dry run: this would be accepted. Nothing was changed.") == (
+            found.exit_code,
+            found.stdout.splitlines()[-1],
+        )
+        assert before == {path: path.read_bytes() for path in Path("shop").rglob("*.yaml")}
+
+    def test_a_document_for_programs(self) -> None:
+        code, found = document("stop-mirror", "shop/reviews", "--dry-run")
+
+        assert (2, "Observed", "DryRun") == (code, found["outcome"], found["reason"])
+        assert (None, None) == (found["remediation"], found["undoCommand"])
+        assert ["http[1] (all): mirror to reviews.shop subset v2 (100 %) removed"] == found["changes"]
+
+    def test_nothing_to_do(self) -> None:
+        furnish(builders.virtual_service({"route": builders.split(v1=100)}))
+
+        assert 0 == run("stop-mirror", "shop/reviews", "--dry-run").exit_code
+
+
+# -- not done
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(
+            ("rollback", "reviews", "--suspect", "v2"),
+            "error: 'reviews' names no VirtualService; give NAMESPACE/NAME\n",
+            id="no namespace",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews/x", "--suspect", "v2"),
+            "error: 'shop/reviews/x' names no VirtualService; give NAMESPACE/NAME\n",
+            id="one part too many",
+        ),
+        pytest.param(
+            ("stop-mirror", "shop/..", "--yes"),
+            "error: 'shop/..' names no VirtualService; give NAMESPACE/NAME\n",
+            id="what nothing can be called",
+        ),
+        pytest.param(
+            ("rollback", "shop/revews", "--suspect", "v2"),
+            "error: there is no VirtualService shop/revews; did you mean shop/reviews?\n",
+            id="a name that is nearly right",
+        ),
+        pytest.param(
+            ("rollback", "store-eu/reviews", "--suspect", "v2"),
+            "error: there is no VirtualService store-eu/reviews; did you mean shop/reviews?\n",
+            id="the wrong namespace",
+        ),
+        pytest.param(
+            ("rollback", "bank/payments", "--suspect", "v2"),
+            "error: there is no VirtualService bank/payments; of the 1 that are there, none has a name like it\n",
+            id="a name that is nowhere near",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews", "--suspect", "v9", "--yes"),
+            "error: --suspect v9: VirtualService shop/reviews has no host and no version of that name; "
+            "it has reviews.shop (v1, v2)\n",
+            id="a suspect that is none",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews", "--suspect", "v2", "-o", "json"),
+            "error: -o json asks nobody; give --yes or --dry-run with it\n",
+            id="a document, and nobody said yes",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews"),
+            "error: missing option '--suspect'\n",
+            id="no suspect",
+        ),
+        pytest.param(
+            ("stop-mirror", "shop/reviews", "--service", "reviews"),
+            "error: --service says whose version --suspect is; give --suspect too, or neither\n",
+            id="a service without a suspect",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews", "--suspect", "v2"),
+            "error: standard input is no terminal, so nobody can be asked: give --yes. Nothing was changed\n",
+            id="nobody to ask",
+        ),
+    ],
+)
+def test_an_error_says_what_to_do_and_changes_nothing(arguments: tuple[str, ...], words: str) -> None:
+    before = live()
+    found = run(*arguments)
+
+    assert (1, True) == (found.exit_code, found.stderr.startswith(words)), found.stderr
+    assert (before, []) == (live(), records())
+
+
+def test_the_change_is_shown_even_where_nobody_can_be_asked() -> None:
+    assert "+      weight: 100" in run("rollback", "shop/reviews", "--suspect", "v2").stdout.splitlines()
+
+
+class TestRefused:
+    def test_with_the_planner_s_own_words(self) -> None:
+        furnish(builders.virtual_service({"route": builders.by_host(reviews=100)}))
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        assert 1 == found.exit_code
+        assert found.stdout.startswith(
+            "VirtualService shop/reviews: Denied (NotSeparable): http[0]: reviews.shop is the whole"
+        )
+        assert [] == records()
+
+    def test_as_a_document(self) -> None:
+        furnish(builders.virtual_service({"route": builders.split(v2=None)}), builders.destination_rule(v2="v2"))
+        code, found = document("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        assert (1, "Denied", "NoStableDestination") == (code, found["outcome"], found["reason"])
+        assert ([], None) == (found["changes"], found["remediation"])
+
+    def test_a_folder_that_may_not_be_written(self) -> None:
+        """No record, no patch."""
+        Path("shop/remediations").write_text("in the way of the folder")
+        before = live()
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        assert 1 == found.exit_code
+        assert before == live()
+        assert re.search(r"^(Denied|Failed) \(\w+\): ", found.stdout, flags=re.MULTILINE)
+
+
+# -- asked on a terminal
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, terminal: int, process: subprocess.Popen[bytes]) -> None:
+        self._terminal = terminal
+        self._process = process
+        self.said = ""
+
+    def read_until(self, text: str) -> str:
+        """All that was said so far, once `text` stands in it."""
+        deadline = time.monotonic() + _DEADLINE_S
+        while text not in self.said:
+            ready, _, _ = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready or not self._read():
+                raise AssertionError(f"no {text!r} in {self.said!r}")
+        return self.said
+
+    def answer(self, text: str) -> int:
+        """Type `text`; the exit code."""
+        os.write(self._terminal, text.encode())
+        while self._read():
+            pass
+        return self._process.wait(_DEADLINE_S)
+
+    def _read(self) -> bool:
+        try:
+            found = os.read(self._terminal, 65536)
+        except OSError:  # Linux says so where the other end is closed
+            return False
+        self.said += found.decode().replace("\r\n", "\n")
+        return bool(found)
+
+
+@contextmanager
+def terminal(*arguments: str) -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "remediator", *arguments, "--manifests", "shop"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours, process)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+ROLLBACK = ("rollback", "shop/reviews", "--suspect", "v2")
+QUESTION = "Change VirtualService shop/reviews? [y/N]: "
+
+
+class TestAsked:
+    def test_yes(self) -> None:
+        with terminal(*ROLLBACK) as shown:
+            said = shown.read_until(QUESTION)
+            assert "\x1b[32m+      weight: 100" in said
+            assert [] == records()
+            assert 0 == shown.answer("y\n")
+        (record,) = records()
+        assert f"  remediator undo {record} --manifests shop\n" in shown.said
+        assert Phase.APPLIED is record.status.phase
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n"], ids=["no", "nothing, which is no"])
+    def test_no(self, answer: str) -> None:
+        before = live()
+        with terminal(*ROLLBACK) as shown:
+            shown.read_until(QUESTION)
+            assert 1 == shown.answer(answer)
+        assert "Nothing was changed.\n" in shown.said
+        assert (before, []) == (live(), records())
+
+    @pytest.mark.parametrize(
+        ("edit", "verdict", "phases"),
+        [
+            pytest.param(
+                lambda http: http[1]["route"][1].update(weight=20) or http[1]["route"][0].update(weight=80),
+                "Denied (ChangedSince): ",
+                [Phase.FAILED],
+                id="another change than was shown is refused",
+            ),
+            pytest.param(
+                lambda http: http.append({"route": builders.split(v1=None)}),
+                "Applied (Patched), as shown.",
+                [Phase.APPLIED],
+                id="the same change is made",
+            ),
+            pytest.param(
+                lambda http: http.__setitem__(slice(None), [{"route": builders.split(v1=100)}]),
+                "Unchanged (NotExposed): ",
+                [Phase.EXPIRED],
+                id="somebody was quicker",
+            ),
+        ],
+    )
+    def test_an_object_that_moves_while_the_question_stands(
+        self, edit: Callable[[list[Json]], Any], verdict: str, phases: list[Phase]
+    ) -> None:
+        with terminal(*ROLLBACK) as shown:
+            shown.read_until(QUESTION)
+            body, rule = yaml.safe_load_all(Path("shop/shop.yaml").read_text())
+            edit(body["spec"]["http"])
+            furnish(body, rule)
+            code = shown.answer("y\n")
+
+        assert verdict in re.sub(r"\x1b\[[0-9;]*m", "", shown.said)
+        assert phases == [record.status.phase for record in records()]
+        if phases == [Phase.FAILED]:
+            assert 1 == code
+            assert body["spec"] == spec()
+            assert "+      weight: 100" in shown.said.partition("ChangedSince")[2]
+            assert "Run it again to have this done." in shown.said
+        else:
+            assert 0 == code
+
+
+def test_what_is_in_an_object_cannot_move_the_cursor() -> None:
+    furnish(
+        builders.virtual_service({"name": "a\x1b[2Jb", "route": builders.split(v1=90, v2=10)}),
+        builders.destination_rule(v1="v1", v2="v2"),
+    )
+    assert "\x1b" not in run("rollback", "shop/reviews", "--suspect", "v2", "--dry-run").stdout
+
+
+@pytest.mark.servers
+def test_on_a_live_cluster(api_server: ApiServer, start: Start) -> None:
+    world = start()
+    for body in yaml.safe_load_all(Path("shop/shop.yaml").read_text()):
+        world.create(manifest(body))
+    before = world.cluster.read(REVIEWS).body["spec"]
+    flags = ("--kubeconfig", str(api_server.kubeconfig()), "--by", "ada")
+
+    def remediator(*arguments: str) -> Result:
+        return CliRunner().invoke(program, [*arguments, *flags], prog_name="remediator")
+
+    tried = remediator("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
+    assert (2, before) == (tried.exit_code, world.cluster.read(REVIEWS).body["spec"]), tried.stderr
+    done = remediator("rollback", "shop/reviews", "--suspect", "v2", "--yes", "-o", "json")
+    found = json.loads(done.stdout)
+    record = world.cluster.ledger.read("shop", found["remediation"])
+    live = world.cluster.read(REVIEWS).body
+
+    assert 0 == done.exit_code, done.stderr
+    assert (Phase.APPLIED, Request("ada")) == (record.status.phase, record.intent.request)
+    assert [100, 0] == [each["weight"] for each in live["spec"]["http"][1]["route"]]
+    assert record.name == live["metadata"]["annotations"]["remediator.io/remediation"]
+
+    undone = remediator("undo", str(record))
+    assert (0, before) == (undone.exit_code, world.cluster.read(REVIEWS).body["spec"]), undone.stderr
