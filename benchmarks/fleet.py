@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from remediator.outcome import TargetRef
+from remediator.records.times import micro_time
+from remediator.traffic.stamp import ANNOTATION
 
 Json = dict[str, Any]
 
@@ -19,7 +22,10 @@ WITHDRAW: Final[list[Json]] = [
     {"op": "remove", "path": "/spec/http/0/mirror"},
     {"op": "remove", "path": "/spec/http/0/mirrorPercentage"},
 ]
-"""What the service is to do to a VirtualService, as a bare JSON Patch without any precondition."""
+"""What the service is to do to a VirtualService, as a bare JSON Patch without any precondition, and without naming
+its record."""
+
+_STAMP: Final = f"/metadata/annotations/{ANNOTATION.replace('/', '~1')}"
 
 
 def target(number: int) -> TargetRef:
@@ -43,12 +49,18 @@ def everywhere(plural: str) -> str:
 
 
 def restore(number: int) -> list[Json]:
-    """The JSON Patch that gives the canary its traffic back, without any precondition."""
+    """The JSON Patch that makes the VirtualService what it was at first, without any precondition.
+
+    No undo: after that the service would leave the canary alone.
+    """
     return [
         {"op": "replace", "path": "/spec/http/0/route/0/weight", "value": 90},
         {"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 10},
         {"op": "add", "path": "/spec/http/0/mirror", "value": {"host": target(number).name, "subset": "v2"}},
         {"op": "add", "path": "/spec/http/0/mirrorPercentage", "value": {"value": 100}},
+        # Nothing can be removed that is not there, and a bare PATCH leaves none.
+        {"op": "add", "path": _STAMP, "value": ""},
+        {"op": "remove", "path": _STAMP},
     ]
 
 
@@ -82,8 +94,8 @@ def destination_rule(number: int) -> Json:
     }
 
 
-def alert(number: int) -> Json:
-    """The alert that accuses its canary."""
+def alert(number: int, starts_at: datetime) -> Json:
+    """The alert that accuses its canary. The next firing of the same alert starts at another time."""
     ref = target(number)
     labels = {
         "alertname": "CanaryErrorRatioAboveStable",
@@ -96,7 +108,7 @@ def alert(number: int) -> Json:
         "status": "firing",
         "labels": labels,
         "annotations": {"summary": f"{ref.name} v2 fails more often than v1", "runbook_url": "https://example.org/r"},
-        "startsAt": "2026-08-01T12:00:00Z",
+        "startsAt": micro_time(starts_at),
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example.org/graph?g0.expr=x",
         "fingerprint": f"{number:016x}",

@@ -9,27 +9,29 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Final
 
-from benchmarks import fleet
+from benchmarks import fleet, history, plans
+from benchmarks.deliveries import Deliveries
+from benchmarks.direct import encoded
 from benchmarks.figures import Samples
-from benchmarks.stage import Deliveries, Stage, encoded
-from remediator.alerts import decode, parse_notification
-from remediator.pipeline.preparation import prepare
-from remediator.policies.matchers import parse_matcher
-from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
-from tests.builders import notification
-from tests.fakes import FakeCluster
+from benchmarks.stage import Stage
+from benchmarks.witness import Witness
+from remediator.pipeline.drafting import draft, granted, key_of
+from remediator.records.wire import render
 from tests.processes import binary
 from tests.service import Service
 
 _WARM_UP: Final = 20
 _PLANNED: Final = 100
-_KINDS: Final = ("virtualservices", "destinationrules")
+_LISTS: Final = (fleet.everywhere("virtualservices"), fleet.everywhere("destinationrules"), history.EVERYWHERE)
 _BARE: Final = encoded(fleet.WITHDRAW)
+_AT: Final = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,32 @@ class Pair:
 
     ours: Samples
     other: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One alert through the service and one bare PATCH, in turn; each in seconds from sending the request."""
+
+    patched: Samples
+    """Until a watch tells of the alert's patch."""
+    answered: Samples
+    """Until the alert's answer is read: Event and status are written by then."""
+    bare: Samples
+    """Until the bare PATCH's answer is read."""
+    bare_heard: Samples
+    """Until a watch tells of the bare PATCH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """One notification with many alerts, and as many bare PATCHes; each round in seconds for all of them."""
+
+    answered: Samples
+    bare: Samples
+    half: Samples
+    """Until half of the VirtualServices were patched."""
+    last: Samples
+    """Until all were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +80,88 @@ class Memory:
     """Both together, what they share counted once (Pss)."""
 
 
-def latency(stage: Stage, service: Service, samples: int) -> Pair:
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """One VirtualService was changed. Times are seconds from sending the request."""
+
+    number: int
+    answered: float
+    heard: float
+    records: tuple[tuple[int, str], ...] = ()
+
+
+def latency(stage: Stage, service: Service, samples: int) -> Latency:
     """One alert through the service, and one bare PATCH that does the same: A B, B A, A B …
 
     Between the two the fleet is walked through at a distance, so that whatever was put back has long been heard of.
     """
     size = stage.size
-    ours: list[float] = []
-    other: list[float] = []
-    with closing(Deliveries(service)) as deliveries:
+    ours: list[_Deed] = []
+    bare: list[_Deed] = []
+    with closing(stage.deliveries(service)) as deliveries, stage.witness() as witness:
         rounds = range(_WARM_UP + samples)
-        for number in stage.progress.track(f"one alert, {size} services", rounds, len(rounds)):
-            mine, bare = number % size, (number + size // 2) % size
-            steps: list[tuple[list[float], Callable[[], float]]] = [
-                (ours, deliveries.send([mine])),
-                (other, partial(_bare, stage, bare)),
+        for turn in stage.progress.track(f"one alert, {size} services", rounds, len(rounds)):
+            mine, theirs = turn % size, (turn + size // 2) % size
+            steps: list[tuple[list[_Deed], Callable[[], _Deed]]] = [
+                (ours, partial(_alert, deliveries, witness, mine)),
+                (bare, partial(_bare, stage, witness, theirs)),
             ]
-            for times, step in steps[:: 1 if number % 2 else -1]:
-                times.append(step())
-            stage.put_back(mine)
-            stage.put_back(bare)
-    return Pair(Samples(tuple(ours[_WARM_UP:])), Samples(tuple(other[_WARM_UP:])))
+            for deeds, step in steps[:: 1 if turn % 2 else -1]:
+                deeds.append(step())
+            for deed in (ours[-1], bare[-1]):
+                _take_back(stage, witness, deed)
+    ours, bare = ours[_WARM_UP:], bare[_WARM_UP:]
+    return Latency(
+        patched=Samples(tuple(deed.heard for deed in ours)),
+        answered=Samples(tuple(deed.answered for deed in ours)),
+        bare=Samples(tuple(deed.answered for deed in bare)),
+        bare_heard=Samples(tuple(deed.heard for deed in bare)),
+    )
 
 
 def kubectl(stage: Stage, service: Service, samples: int) -> Pair:
-    """One alert through the service, and a process of `kubectl patch --type=json` that does the same, in turn."""
+    """One alert through the service until it is patched, and a process of `kubectl patch --type=json` until it ends, in
+    turn."""
     ours: list[float] = []
     other: list[float] = []
     kubeconfig = stage.server.kubeconfig("guest")
-    with closing(Deliveries(service)) as deliveries, tempfile.TemporaryDirectory(prefix="kubectl-") as home:
+    with (
+        closing(stage.deliveries(service)) as deliveries,
+        stage.witness() as witness,
+        tempfile.TemporaryDirectory(prefix="kubectl-") as home,
+    ):
         # The first run fills kubectl's cache of what the server serves; it does not count.
-        for number in stage.progress.track("kubectl", range(samples + 1), samples + 1):
-            mine, theirs = number % stage.size, (number + stage.size // 2) % stage.size
-            ours.append(deliveries.send([mine])())
+        for turn in stage.progress.track("kubectl", range(samples + 1), samples + 1):
+            mine, theirs = turn % stage.size, (turn + stage.size // 2) % stage.size
+            deed = _alert(deliveries, witness, mine)
+            ours.append(deed.heard)
             other.append(_kubectl(theirs, kubeconfig, home))
-            stage.put_back(mine)
-            stage.put_back(theirs)
+            _take_back(stage, witness, deed)
+            witness.heard(theirs, stage.put_back(theirs))
     return Pair(Samples(tuple(ours[1:])), Samples(tuple(other[1:])))
 
 
-def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Pair:
+def storm(stage: Stage, service: Service, alerts: int, rounds: int) -> Storm:
     """One notification with an alert for each of many services, and as many bare PATCHes over as many connections
-    as the service has threads; each round in seconds for all of them."""
+    as the service has threads."""
     numbers = range(alerts)
-    ours: list[float] = []
-    other: list[float] = []
-    for _ in stage.progress.track("storm", range(rounds), rounds):
-        with closing(Deliveries(service)) as deliveries:
-            ours.append(deliveries.send(numbers)())
-        _put_back_and_settle(stage, service, numbers)
-        other.append(stage.all("", lambda number: stage.guest.patch(fleet.path(number), _BARE), numbers))
-        _put_back_and_settle(stage, service, numbers)
-    return Pair(Samples(tuple(ours)), Samples(tuple(other)))
+    answered: list[float] = []
+    bare: list[float] = []
+    heard: list[list[float]] = []
+    with stage.witness() as witness:
+        for _ in stage.progress.track("storm", range(rounds), rounds):
+            before = [witness.version(number) for number in numbers]
+            # Between two rounds the service would end a connection that is idle for so long.
+            with closing(stage.deliveries(service)) as deliveries:
+                answer = deliveries.send(numbers)()
+            answered.append(answer.seconds)
+            heard.append([witness.changed(*each) - answer.sent_at for each in zip(numbers, before, strict=True)])
+            stage.forget(answer.records)
+            _put_back_and_settle(stage, service, witness, numbers)
+            bare.append(stage.all("", partial(_send_bare, stage), numbers))
+            _put_back_and_settle(stage, service, witness, numbers)
+    half, last = (Samples(tuple(map(found, heard))) for found in (median, max))
+    return Storm(Samples(tuple(answered)), Samples(tuple(bare)), half, last)
 
 
 def start(stage: Stage, times: int) -> Pair:
@@ -111,7 +169,7 @@ def start(stage: Stage, times: int) -> Pair:
     ours: list[float] = []
     other: list[float] = []
     for _ in stage.progress.track("starting", range(times), times):
-        other.append(stage.all("", lambda kind: stage.guest.list_all(fleet.everywhere(_KINDS[kind])), range(2)))
+        other.append(stage.all("", lambda kind: stage.guest.list_all(_LISTS[kind]), range(len(_LISTS))))
         begin = perf_counter()
         with stage.service():
             ours.append(perf_counter() - begin)
@@ -132,29 +190,54 @@ def memory(service: Service) -> Memory:
 def planning(samples: int) -> Samples:
     """All that is done for one alert between the two ends of the network, in this process: decode, parse, match, look
     up, plan, render and prove."""
-    bodies = [body for number in range(_PLANNED) for body in (_stored(number), fleet.destination_rule(number))]
-    cluster, policies, seconds = FakeCluster(*bodies), PolicySet((_policy(),)), []
-    for number in range(_WARM_UP + samples):
-        body = json.dumps(notification([fleet.alert(number % _PLANNED)])).encode()
+    cluster, seconds = plans.cluster(*range(_PLANNED)), []
+    for turn in range(_WARM_UP + samples):
+        body = plans.request(fleet.alert(turn % _PLANNED, _AT))
         begin = perf_counter()
-        prepared = prepare(parse_notification(decode(body)).alerts, policies, cluster)
+        plans.planned(body, cluster)
         seconds.append(perf_counter() - begin)
-        if len(prepared.works) != 1 or prepared.works[0].proposal.patch is None:
-            raise RuntimeError(f"one patch was to be planned: {prepared}")
     return Samples(tuple(seconds[_WARM_UP:]))
 
 
-def _put_back_and_settle(stage: Stage, service: Service, numbers: Iterable[int]) -> None:
-    stage.all("", stage.put_back, numbers)
-    with closing(Deliveries(service)) as deliveries:
-        stage.settle(deliveries)
+def drafting(samples: int) -> Samples:
+    """What the intent takes on top of that: the undo and its proof, the record, and its JSON."""
+    work = plans.planned(plans.request(fleet.alert(0, _AT)), plans.cluster(0))
+    seconds = []
+    for _ in range(_WARM_UP + samples):
+        begin = perf_counter()
+        first = granted(work)[0]
+        json.dumps(render(draft(work, first, key_of(work, first).name(), _AT)))
+        seconds.append(perf_counter() - begin)
+    return Samples(tuple(seconds[_WARM_UP:]))
 
 
-def _bare(stage: Stage, number: int) -> float:
-    path = fleet.path(number)
+def _alert(deliveries: Deliveries, witness: Witness, number: int) -> _Deed:
+    before = witness.version(number)
+    answer = deliveries.send([number])()
+    return _Deed(number, answer.seconds, witness.changed(number, before) - answer.sent_at, answer.records)
+
+
+def _bare(stage: Stage, witness: Witness, number: int) -> _Deed:
+    before = witness.version(number)
     begin = perf_counter()
-    stage.guest.patch(path, _BARE)
-    return perf_counter() - begin
+    _send_bare(stage, number)
+    answered = perf_counter() - begin
+    return _Deed(number, answered, witness.changed(number, before) - begin)
+
+
+def _send_bare(stage: Stage, number: int) -> None:
+    stage.guest.patch(fleet.path(number), _BARE)
+
+
+def _take_back(stage: Stage, witness: Witness, deed: _Deed) -> None:
+    """Have everything as it was before."""
+    stage.forget(deed.records)
+    witness.heard(deed.number, stage.put_back(deed.number))
+
+
+def _put_back_and_settle(stage: Stage, service: Service, witness: Witness, numbers: Iterable[int]) -> None:
+    stage.all("", lambda number: witness.heard(number, stage.put_back(number)), numbers)
+    stage.settle(service)
 
 
 def _kubectl(number: int, kubeconfig: Path, home: str) -> float:
@@ -175,19 +258,3 @@ def _mebibytes(process: int, file: str, key: str) -> float:
         if name == key:
             return int(value.split()[0]) / 1024
     raise RuntimeError(f"/proc/{process}/{file} has no {key}")
-
-
-def _stored(number: int) -> fleet.Json:
-    body = fleet.virtual_service(number)
-    return body | {"metadata": body["metadata"] | {"uid": f"uid-{number}", "resourceVersion": "1"}}
-
-
-def _policy() -> Policy:
-    return Policy(
-        name="canary",
-        description="",
-        matchers=(parse_matcher('alertname =~ "Canary.*"'),),
-        target=TargetSpec(),
-        actions=(Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS),
-        mode=Mode.ENFORCE,
-    )

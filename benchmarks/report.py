@@ -13,7 +13,7 @@ _HEAD = ("what", "measured", "target", "verdict")
 def text(results: Results) -> str:
     """The figures as a Markdown table, and below it what they were computed from."""
     raw = "\n".join(f"- {figure.name}: {figure.raw}" for figure in results.figures)
-    set_up = f"Set-up: {results.set_up:.0f} s to create the services, counted nowhere."
+    set_up = f"Set-up: {results.set_up:.0f} s to create services and records, counted nowhere."
     return f"{_table(results)}\n\nRaw figures:\n\n{raw}\n\n{set_up}"
 
 

@@ -1,23 +1,24 @@
-"""The API server with a fleet that grows, the service in front of it, and kept-alive connections to both."""
+"""The API server with a fleet and its records, both growing, the service in front of it, and clients of both."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import re
-import ssl
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
 
-from benchmarks import fleet
+from benchmarks import fleet, history
+from benchmarks.deliveries import Deliveries, Firings, reads
+from benchmarks.direct import Direct, Etcd, encoded
 from benchmarks.progress import Progress
-from remediator.cluster.watch import PAGE_SIZE
-from tests.builders import notification
+from benchmarks.witness import Witness, witness
+from remediator.cluster.ledger import FIELD_MANAGER
+from remediator.records.wire import render, render_status
 from tests.processes import wait_until
 from tests.servers import ApiServer, running_api_server
 from tests.service import Service, running_service
@@ -30,120 +31,24 @@ PERMISSIONS: Final = (
         "resources": ["virtualservices", "destinationrules"],
         "verbs": ["get", "list", "watch", "patch"],
     },
+    {
+        "apiGroups": ["remediator.io"],
+        "resources": ["remediations", "remediations/status"],
+        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
+    },
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
 )
 """What the service may do, and whoever it is compared with: the same user, so the same checks by the API server."""
 
 CONNECTIONS: Final = 16
 """As many as the service has threads."""
 
-_JSON = "application/json"
-_JSON_PATCH = "application/json-patch+json"
-_LIST_END = 1000
-"""Bytes of a list in which its metadata stand."""
-
-
-class Direct:
-    """A client of the API server with one kept-alive connection for each thread: the standard library, nothing more."""
-
-    def __init__(self, server: ApiServer, user: str) -> None:
-        self._port = server.port
-        self._context = ssl.create_default_context(cafile=str(server.ca_file))
-        self._authorization = f"Bearer {server.tokens[user]}"
-        self._own = threading.local()
-        self._opened: list[http.client.HTTPSConnection] = []
-
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in self._opened:
-            connection.close()
-
-    def create(self, collection: str, body: Json) -> None:
-        """Create an object."""
-        self._send("POST", collection, json.dumps(body).encode(), _JSON)
-
-    def patch(self, path: str, operations: bytes) -> None:
-        """Send a JSON Patch, and read the answer to its end."""
-        self._send("PATCH", path, operations, _JSON_PATCH)
-
-    def list_all(self, path: str) -> None:
-        """Read a list page by page, as the service does, and make nothing of it."""
-        token = ""
-        while True:
-            page = self._send("GET", f"{path}?limit={PAGE_SIZE}&continue={token}")
-            # It stands at the end, behind the items.
-            found = re.search(rb'"continue":"([^"]+)"', page[-_LIST_END:])
-            if found is None:
-                return
-            token = found[1].decode()
-
-    def _send(self, method: str, path: str, body: bytes | None = None, content_type: str = _JSON) -> bytes:
-        headers = {"Authorization": self._authorization, "Content-Type": content_type, "Accept": _JSON}
-        connection = self._connection()
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status not in {200, 201}:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
-        return text
-
-    def _connection(self) -> http.client.HTTPSConnection:
-        found: http.client.HTTPSConnection | None = getattr(self._own, "connection", None)
-        if found is None:
-            found = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._context)
-            self._own.connection = found
-            self._opened.append(found)
-        return found
-
-
-class Deliveries:
-    """Alertmanager's side: one kept-alive connection to the service."""
-
-    def __init__(self, service: Service) -> None:
-        self._client = service.client()
-        self._headers = service.headers
-
-    def send(self, numbers: Iterable[int]) -> Callable[[], float]:
-        """One notification with an alert for each of these services, ready to go.
-
-        What is returned delivers it and says how long that took (s): from sending the request to having read the
-        answer. It raises RuntimeError unless every alert has changed its VirtualService.
-        """
-        body = self._body(numbers)
-
-        def deliver() -> float:
-            begin = perf_counter()
-            answer = self._post(body)
-            seconds = perf_counter() - begin
-            outcomes = {row["outcome"] for row in json.loads(answer)["outcomes"]}
-            if outcomes != {"Applied"}:
-                raise RuntimeError(f"not every alert was applied: {answer[:1000]!r}")
-            return seconds
-
-        return deliver
-
-    def applies(self, number: int) -> bool:
-        """Deliver one alert; whether there was something to change."""
-        answer = json.loads(self._post(self._body([number])))
-        return [row["outcome"] for row in answer["outcomes"]] == ["Applied"]
-
-    def _body(self, numbers: Iterable[int]) -> bytes:
-        return json.dumps(notification([fleet.alert(number) for number in numbers])).encode()
-
-    def _post(self, body: bytes) -> bytes:
-        self._client.request("POST", "/webhook", body, self._headers)
-        answer = self._client.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"POST /webhook: {answer.status} {text[:1000]!r}")
-        return text
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+_EARLIER: Final = timedelta(hours=1)
+"""Before now: when the first of the alerts began that are delivered."""
 
 
 class Stage:
-    """Everything that a measure needs. Grows, and never shrinks.
+    """Everything that a measure needs. The fleet grows, and never shrinks.
 
     Args:
         server: fresh.
@@ -154,20 +59,24 @@ class Stage:
     def __init__(self, server: ApiServer, pool: Executor, progress: Progress) -> None:
         server.allow("guest", *PERMISSIONS)
         self.server = server
-        self.admin, self.guest = Direct(server, "admin"), Direct(server, "guest")
+        self.admin, self.guest = Direct.to_api(server, "admin"), Direct.to_api(server, "guest")
         self.progress = progress
         self.size = 0
         """How many services there are."""
         self.set_up = 0.0
-        """Seconds spent on creating them."""
+        """Seconds spent on creating them, and records."""
+        self._etcd = Etcd(server.etcd_url)
         self._pool = pool
+        self._uids: dict[int, str] = {}
+        self._begun = datetime.now(UTC)
+        self._firings = Firings(self._begun - _EARLIER)
         server.namespace(fleet.target(fleet.FENCE).namespace)
         self._create(fleet.FENCE)
 
     def close(self) -> None:
         """Close the connections."""
-        self.admin.close()
-        self.guest.close()
+        for client in (self.admin, self.guest, self._etcd):
+            client.close()
 
     def grow(self, size: int) -> None:
         """Create services until there are so many."""
@@ -178,19 +87,87 @@ class Stage:
         self.size = size
         self.set_up += perf_counter() - begin
 
-    def put_back(self, number: int) -> None:
-        """Give one canary its traffic back."""
-        self.admin.patch(fleet.path(number), encoded(fleet.restore(number)))
+    # -- records
 
-    def settle(self, deliveries: Deliveries) -> None:
+    def remember(self, records: int) -> None:
+        """Put so many records of the past into etcd, evenly over the services; there must be none."""
+        if not records:
+            return
+        begin = perf_counter()
+        moments = history.moments(records, self._begun)
+        managed_fields = self._managed_fields(moments[0])
+
+        def put(turn: int) -> None:
+            number = turn % self.size
+            found = history.record(number, self._uids[number], moments[turn])
+            self._etcd.put(*history.kept(found, managed_fields))
+
+        self.all(f"writing {records} records", put, range(records))
+        self._expect(records)
+        self.set_up += perf_counter() - begin
+
+    def forget_all(self) -> None:
+        """Delete every record, while nobody watches."""
+        self._etcd.delete_below(history.PREFIX)
+        self._expect(0)
+
+    def forget(self, records: Iterable[tuple[int, str]]) -> None:
+        """Delete the records that an answer names, so that there are as many as before."""
+        paths = {history.path(fleet.target(number).namespace, name) for number, name in records}
+        for _ in self._pool.map(self.admin.delete, paths):
+            pass
+
+    def _managed_fields(self, moment: datetime) -> list[Json]:
+        """What the API server notes of a record that the service writes."""
+        found = history.record(0, self._uids[0], moment)
+        self.admin.create(history.path(found.namespace), render(replace(found, uid="", created_at=None)))
+        path = history.path(found.namespace, found.name)
+        status = {"op": "add", "path": "/status", "value": render_status(found.status)}
+        self.admin.patch(f"{path}/status?fieldManager={FIELD_MANAGER}", encoded([status]))
+        managed: list[Json] = self.admin.get(path)["metadata"]["managedFields"]
+        self.admin.delete(path)
+        return managed
+
+    def _expect(self, records: int) -> None:
+        page = self.admin.get(f"{history.EVERYWHERE}?limit=1")
+        found = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
+        if found != records:
+            raise RuntimeError(f"{records} records were expected; the API server has {found}")
+
+    # -- VirtualServices
+
+    def put_back(self, number: int) -> str:
+        """Give one canary its traffic back; the VirtualService's resourceVersion then."""
+        answer = self.admin.patch(fleet.path(number), encoded(fleet.restore(number)))
+        version: str = json.loads(answer)["metadata"]["resourceVersion"]
+        return version
+
+    def settle(self, service: Service) -> None:
         """Wait until the service has heard of all that was put back: the API server tells events in their order, so
         when it knows of the last one it knows of all."""
+        with closing(self.deliveries(service)) as deliveries:
+            wait_until(lambda: self._settled(service, deliveries), "the service has heard of what was put back")
+
+    def _settled(self, service: Service, deliveries: Deliveries) -> bool:
+        """Whether the service knows one change that was made last. If it does not, it looks at the object itself."""
         self.put_back(fleet.FENCE)
-        wait_until(lambda: deliveries.applies(fleet.FENCE), "the service has heard of what was put back")
+        before = reads(service)
+        self.forget(deliveries.send([fleet.FENCE])().records)
+        return reads(service) == before
+
+    # -- clients
 
     def service(self) -> AbstractContextManager[Service]:
         """The service, ready."""
         return running_service(self.server.kubeconfig("guest"), [fleet.policy()])
+
+    def deliveries(self, service: Service) -> Deliveries:
+        """A connection to the service; each alert sent over it is a firing that never was before."""
+        return Deliveries(service, self._firings)
+
+    def witness(self) -> AbstractContextManager[Witness]:
+        """A watch from outside the service."""
+        return witness(self.server, "guest")
 
     def all(self, what: str, work: Callable[[int], None], numbers: Iterable[int]) -> float:
         """Do `work` for all numbers, over CONNECTIONS connections; how long it took (s)."""
@@ -202,7 +179,8 @@ class Stage:
 
     def _create(self, number: int) -> None:
         self.admin.create(fleet.collection(number, "destinationrules"), fleet.destination_rule(number))
-        self.admin.create(fleet.collection(number, "virtualservices"), fleet.virtual_service(number))
+        made = self.admin.create(fleet.collection(number, "virtualservices"), fleet.virtual_service(number))
+        self._uids[number] = made["metadata"]["uid"]
 
 
 @contextlib.contextmanager
@@ -215,8 +193,3 @@ def staged(progress: Progress) -> Iterator[Stage]:
     finally:
         # After Ctrl-C there may be thousands of objects still to be created.
         pool.shutdown(cancel_futures=True)
-
-
-def encoded(operations: list[Json]) -> bytes:
-    """A JSON Patch as it goes over the wire."""
-    return json.dumps(operations, separators=(",", ":")).encode()

@@ -82,6 +82,7 @@ class Proxy(ThreadingHTTPServer):
         """A request is here, and the server has not seen it."""
         self.after: Hook = _let_pass
         """The server has answered, and the service has not seen it."""
+        self._mute = ""
         self._flow = threading.Event()
         self._flow.set()
         self._lock = threading.Lock()
@@ -123,17 +124,19 @@ class Proxy(ThreadingHTTPServer):
                 each.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
-    def muted(self) -> Iterator[None]:
-        """Let no watch tell anything until the block ends: the index of whoever is behind it lags."""
+    def muted(self, part: str) -> Iterator[None]:
+        """Let no watch whose path has this part tell anything until the block ends: an index lags."""
+        self._mute = part
         self._flow.clear()
         try:
             yield
         finally:
             self._flow.set()
 
-    def flows(self) -> None:
-        """Wait until watches may tell something."""
-        self._flow.wait()
+    def flows(self, path: str) -> None:
+        """Wait until the watch of `path` may tell something."""
+        if self._mute in path:
+            self._flow.wait()
 
     def entered(self, method: str, path: str, body: Any) -> Passage:
         """Count a request. Called by its connection, as are those around it."""
@@ -205,7 +208,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _stream(self, answer: HTTPResponse) -> None:
         self._head(answer, Transfer_Encoding="chunked")
         while data := answer.read1(1 << 16):
-            self.server.flows()
+            self.server.flows(self.path)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.write(b"0\r\n\r\n")
 

@@ -131,7 +131,7 @@ def test_killed_after_so_many_requests(replica: Replica, canaries: Canaries, req
 
 @pytest.mark.parametrize("number", after(STEPS))
 def test_the_answer_to_a_request_is_lost(replica: Replica, canaries: Canaries, number: int) -> None:
-    """Done by the server, and we never heard. Without its Event's answer the work goes on; else it is asked for again."""
+    """Done by the server, and we never heard: the notification is asked for again, but for an Event's sake alone."""
     namespace = f"deaf-{number}"
     before = deployed(replica, canaries, namespace)
     replica.lose_answer(number)
@@ -228,8 +228,7 @@ def test_the_answer_to_a_request_of_an_undo_is_lost(replica: Replica, canaries: 
 
 
 def undone_for_good(replica: Replica, canaries: Canaries, before: Json, record: Json) -> None:
-    """Finish an undo that was begun while its alert goes on: from the moment at which traffic is given back, no delivery
-    takes it away again."""
+    """Finish an undo that was begun, while its alert goes on: once traffic is given back, no delivery takes it away."""
     namespace = before["metadata"]["namespace"]
     begun = content(canaries.live(namespace))
     replica.deliver(delivery(namespace))

@@ -435,6 +435,22 @@ class TestRivals:
         assert [("Unchanged", "NotExposed")] == words(mesh.deliver())
         assert (["Expired"], 0) == (mesh.phases(), len(mesh.cluster.patches))
 
+    @pytest.mark.parametrize("call", ["read", "rewrite"])
+    def test_a_record_that_is_deleted_while_it_is_taken_up_is_begun_anew(self, mesh: Mesh, call: str) -> None:
+        mesh.cluster.step = lambda name: die(name) if name == "patch" else None
+        with pytest.raises(Crash):
+            mesh.deliver()
+        mesh.cluster.edit(REVIEWS, lambda body: body["metadata"].update(labels={"moved": "on"}), indexed=True)
+
+        def delete(name: str) -> None:
+            if name == call:
+                mesh.cluster.step = lambda _name: None
+                mesh.cluster.ledger.stored.clear()
+
+        mesh.cluster.step = delete
+        assert [("Applied", "Patched")] == words(mesh.deliver())
+        assert (["Applied"], [100, 0]) == (mesh.phases(), mesh.weights())
+
     def test_an_intent_that_became_unsafe_fails_with_the_reason(self, mesh: Mesh) -> None:
         mesh.cluster.step = lambda name: die(name) if name == "patch" else None
         with pytest.raises(Crash):

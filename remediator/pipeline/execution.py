@@ -10,9 +10,10 @@ look at the object ──▶ plan ──▶ intent ──▶ patch ──▶ Eve
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from remediator.errors import ClusterError, Conflict
+from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.drafting import draft, granted, key_of, stamped, target_of
 from remediator.pipeline.endings import (
@@ -163,8 +164,8 @@ class _Execution:
         if wanted.intent.patch != record.intent.patch:
             try:
                 record = self._journal.revise(record, wanted)
-            except Conflict:
-                self._record = self._journal.ledger.read(record.namespace, record.name)
+            except (Conflict, NotFound):
+                self._record = self._journal.read_again(record)
                 raise _Again from None
             self._record = record
         return record
@@ -228,13 +229,23 @@ class _Execution:
 
     def _explained(self, case: Case, row: AlertOutcome) -> AlertOutcome:
         """The row, with the record that tells why there is nothing to do, if one of this firing does."""
-        snapshot = self._work.snapshot
-        for record in self._journal.answering(case.alert.fingerprint, case.alert.starts_at):
-            if record.intent.target.uid == snapshot.routing.uid:
-                self._settle(record, ((case.number, row),))
-                if record.name == stamp_of(snapshot.body):
-                    row = replace(row, remediation=record.name)
+        stamp = stamp_of(self._work.snapshot.body)
+        for record in self._answering(case, stamp):
+            self._settle(record, ((case.number, row),))
+            if record.name == stamp:
+                row = replace(row, remediation=record.name)
         return row
+
+    def _answering(self, case: Case, stamp: str | None) -> list[Remediation]:
+        """The records of this firing on this object: those of the index, and the one that the object names."""
+        journal, routing, alert = self._journal, self._work.snapshot.routing, case.alert
+        known = journal.answering(alert.fingerprint, alert.starts_at)
+        found = [record for record in known if record.intent.target.uid == routing.uid]
+        if stamp and key_of(self._work, case).turn(stamp) and stamp not in {record.name for record in found}:
+            # The index may lag behind a replica that made the patch, and died before it could say so.
+            with suppress(NotFound):  # deleted since
+                found.append(journal.ledger.read(routing.ref.namespace, stamp))
+        return found
 
     def _settle(self, record: Remediation, rows: Rows) -> None:
         if record.status.phase is Phase.PLANNED:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.errors import AlreadyExists, Conflict
+from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
 from remediator.records.ledger import Ledger
 from remediator.records.model import Phase, Remediation, Resolution, Status
@@ -45,16 +45,23 @@ class Journal:
 
         Args:
             after: the record of an earlier turn, which is over; the next turn is begun.
+
+        Raises:
+            NotFound: the namespace is gone.
         """
-        known = self._latest_turn(key)
-        turn = key.turn(after.name) + 1 if after else known or 1
-        if not after and known:
-            return Begun(self.ledger.read(draft(key.name(turn)).namespace, key.name(turn)), is_new=False)
-        record = draft(key.name(turn))
-        try:
-            return Begun(self.ledger.create(record), is_new=True)
-        except AlreadyExists:
-            return Begun(self.ledger.read(record.namespace, record.name), is_new=False)
+        known = 0 if after else self._latest_turn(key)
+        record = draft(key.name(key.turn(after.name) + 1 if after else known or 1))
+        for _ in range(_ATTEMPTS):
+            try:
+                if not known:
+                    return Begun(self.ledger.create(record), is_new=True)
+            except AlreadyExists:
+                pass
+            try:
+                return Begun(self.ledger.read(record.namespace, record.name), is_new=False)
+            except NotFound:
+                known = 0  # somebody has deleted it since: it is as if it had never been
+        raise Conflict(f"the record {record} was written and deleted {_ATTEMPTS} times while it was looked for")
 
     def revise(self, record: Remediation, wanted: Remediation) -> Remediation:
         """Write another intent in the place of one that was never carried out, as the object has moved since.
@@ -63,6 +70,13 @@ class Journal:
             Conflict: somebody else works on it.
         """
         return self.ledger.rewrite(replace(record, intent=wanted.intent))
+
+    def read_again(self, record: Remediation) -> Remediation | None:
+        """The record as it is at its source; None if somebody has deleted it since."""
+        try:
+            return self.ledger.read(record.namespace, record.name)
+        except NotFound:
+            return None
 
     def end(
         self, record: Remediation, phase: Phase, reason: Reason, message: str, *, sent: bool = False
