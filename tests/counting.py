@@ -56,8 +56,8 @@ class Passage:
         return f"{call.verb} {plural}{slash}{part}"
 
     def concerns(self, namespace: str) -> bool:
-        """Whether it is about an object in `namespace`."""
-        return f"/namespaces/{namespace}/" in self.path
+        """Whether it is about an object in `namespace`; empty: in any."""
+        return f"/namespaces/{namespace}{'/' if namespace else ''}" in self.path
 
 
 Hook = Callable[[Passage], None]
@@ -116,7 +116,10 @@ class Proxy(ThreadingHTTPServer):
             self._uncounted = len(self._passages)
 
     def cut(self) -> None:
-        """End every connection, as those of a process that is no more."""
+        """End every connection, as those of a process that is no more, and the watches at the server.
+
+        What the server is doing just now it does, and the answer is noted.
+        """
         with self._lock:
             sockets = tuple(self._sockets)
         for each in sockets:
@@ -144,15 +147,15 @@ class Proxy(ThreadingHTTPServer):
             self._passages.append(Passage(len(self._passages) + 1 - self._uncounted, method, path, body))
             return self._passages[-1]
 
-    def opened(self, *sockets: socket.socket) -> None:
-        """Note sockets that `cut` is to end."""
+    def opened(self, each: socket.socket) -> None:
+        """Note a socket that `cut` is to end."""
         with self._lock:
-            self._sockets.update(sockets)
+            self._sockets.add(each)
 
-    def closed(self, *sockets: socket.socket) -> None:
-        """Forget them again."""
+    def closed(self, each: socket.socket) -> None:
+        """Forget it again."""
         with self._lock:
-            self._sockets.difference_update(sockets)
+            self._sockets.discard(each)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A service that was killed in the middle of a request is what these tests are about."""
@@ -167,11 +170,10 @@ class _Connection(BaseHTTPRequestHandler):
         super().setup()
         self._far = HTTPSConnection("127.0.0.1", self.server.api.port, timeout=_TIMEOUT_S, context=self.server.context)
         self._far.connect()
-        self._sockets = (self.connection, self._far.sock)
-        self.server.opened(*self._sockets)
+        self.server.opened(self.connection)
 
     def finish(self) -> None:
-        self.server.closed(*self._sockets)
+        self.server.closed(self.connection)
         self._far.close()
         with contextlib.suppress(OSError):
             super().finish()
@@ -206,6 +208,14 @@ class _Connection(BaseHTTPRequestHandler):
         return self._far.getresponse()
 
     def _stream(self, answer: HTTPResponse) -> None:
+        far = self._far.sock
+        self.server.opened(far)
+        try:
+            self._copy(answer)
+        finally:
+            self.server.closed(far)
+
+    def _copy(self, answer: HTTPResponse) -> None:
         self._head(answer, Transfer_Encoding="chunked")
         while data := answer.read1(1 << 16):
             self.server.flows(self.path)

@@ -95,9 +95,8 @@ def cleared(server: ApiServer) -> None:
     collections = [f"{GROUP}/{plural}" for plural in PLURALS.values()]
     for path in (*collections, f"{RECORDS}/remediations", f"{EVENTS}/events"):
         group, _, plural = path.rpartition("/")
-        for body in server.request("GET", path)["items"]:
-            namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
-            server.request("DELETE", f"{group}/namespaces/{namespace}/{plural}/{name}")
+        for namespace in {body["metadata"]["namespace"] for body in server.request("GET", path)["items"]}:
+            server.request("DELETE", f"{group}/namespaces/{namespace}/{plural}")
 
 
 def rest_of(server: ApiServer, user: str = "admin", *, port: int | None = None, read_timeout: float = 10.0) -> Rest:

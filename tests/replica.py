@@ -77,13 +77,18 @@ class Replica:
         path = f"/api/v1/remediations/{metadata['namespace']}/{metadata['name']}/undo"
         return self.service.ask("POST", path, {"by": "mia", "reason": "it was the database"})
 
-    def die_after(self, requests: int) -> None:
+    def die_after(self, requests: int, *, kill: Callable[[], object] | None = None) -> None:
         """Let so many requests through; it does not live to see the next one sent."""
         self.proxy.recount()
+        dead = threading.Event()
 
         def before(passage: Passage) -> None:
+            if passage.number == requests + 1:
+                (kill or self.kill)()
+                dead.set()
+            elif passage.number > requests:
+                dead.wait()  # it hears nothing of a connection that ends before it does
             if passage.number > requests:
-                self.kill()
                 raise Lost
 
         self.proxy.before = before

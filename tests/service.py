@@ -88,9 +88,13 @@ class Service:
         """
         with contextlib.suppress(RuntimeError, ProcessLookupError):
             self.process.send(signal.SIGSTOP)
-            for worker in children(self.process.pid):
-                os.kill(worker, signal.SIGKILL)
+            self.kill_worker()
         self.process.kill()
+
+    def kill_worker(self) -> None:
+        """End its worker with SIGKILL, as the kernel does when memory is short; the parent stays."""
+        for worker in children(self.process.pid):
+            os.kill(worker, signal.SIGKILL)
 
     def alive(self) -> bool:
         """Whether it runs. Raises RuntimeError with the log if it has ended by itself."""

@@ -306,13 +306,6 @@ def test_a_word_that_is_asked_back(wish: Wish, bodies: tuple[Json, ...], message
             id="nobody to fall back on",
         ),
         pytest.param(
-            rollback("v2", stable="v9"),
-            (virtual_service(SPLIT), RULE),
-            Reason.NO_STABLE_DESTINATION,
-            "subsets of the policy's stable version v9: none",
-            id="a stable version that is none",
-        ),
-        pytest.param(
             rollback("v2", stable="v2"),
             (virtual_service(SPLIT), RULE),
             Reason.SUSPECT_IS_STABLE,

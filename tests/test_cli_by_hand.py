@@ -9,11 +9,14 @@ import pty
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +25,18 @@ import yaml
 from click.testing import CliRunner, Result
 
 from remediator import settings
+from remediator.cli import by_hand
 from remediator.cli.main import program
+from remediator.cli.situation import await_sync
 from remediator.cluster.local import LocalCluster
+from remediator.errors import Forbidden, Unavailable
 from remediator.outcome import Reason, TargetRef
 from remediator.policies.model import Action
 from remediator.records.model import Phase, Remediation, Request
 from tests import builders
 from tests.contract import manifest
-from tests.real_world import Start
+from tests.processes import free_port
+from tests.real_world import Start, may_read
 from tests.servers import ApiServer
 
 ROOT = Path(__file__).parents[1]
@@ -179,6 +186,13 @@ class TestDone:
         assert expected.keys() == found.keys()
 
 
+def test_the_namespace_as_kubectl_takes_it() -> None:
+    found = run("stop-mirror", "-n", "shop", "reviews", "--yes")
+
+    assert 0 == found.exit_code, found.stderr
+    assert "mirror" not in spec()["http"][1]
+
+
 class TestDryRun:
     def test_nothing_is_changed_and_nothing_recorded(self) -> None:
         before = {path: path.read_bytes() for path in Path("shop").rglob("*.yaml")}
@@ -197,6 +211,13 @@ class TestDryRun:
         assert (None, None) == (found["remediation"], found["undoCommand"])
         assert ["http[1] (all): mirror to reviews.shop subset v2 (100 %) removed"] == found["changes"]
 
+    def test_no_record_is_named_for_there_will_be_none(self) -> None:
+        arguments = ("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
+        _, found = document(*arguments)
+
+        assert "remediator.io/remediation" not in run(*arguments).stdout
+        assert "remediator.io" not in json.dumps([found["diff"], found["patch"], found["undo"]])
+
     def test_nothing_to_do(self) -> None:
         furnish(builders.virtual_service({"route": builders.split(v1=100)}))
 
@@ -211,8 +232,19 @@ class TestDryRun:
     [
         pytest.param(
             ("rollback", "reviews", "--suspect", "v2"),
-            "error: 'reviews' names no VirtualService; give NAMESPACE/NAME\n",
+            "error: 'reviews' is in which namespace? Give NAMESPACE/NAME, or -n NAMESPACE\n",
             id="no namespace",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews", "-n", "bank", "--suspect", "v2"),
+            "error: shop/reviews and -n bank contradict each other; give one of them\n",
+            id="two namespaces",
+        ),
+        pytest.param(
+            ("rollback", "shop/reviews", "--suspect", "v2", "--stable", "v9", "--yes"),
+            "error: --stable v9: VirtualService shop/reviews has no host and no version of that name; "
+            "it has reviews.shop (v1, v2)\n",
+            id="a stable version that is none",
         ),
         pytest.param(
             ("rollback", "shop/reviews/x", "--suspect", "v2"),
@@ -285,9 +317,10 @@ class TestRefused:
         found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
 
         assert 1 == found.exit_code
-        assert found.stdout.startswith(
-            "VirtualService shop/reviews: Denied (NotSeparable): http[0]: reviews.shop is the whole"
+        assert found.stderr.startswith(
+            "error: VirtualService shop/reviews: Denied (NotSeparable): http[0]: reviews.shop is the whole"
         )
+        assert "" == found.stdout
         assert [] == records()
 
     def test_as_a_document(self) -> None:
@@ -305,7 +338,7 @@ class TestRefused:
 
         assert 1 == found.exit_code
         assert before == live()
-        assert re.search(r"^(Denied|Failed) \(\w+\): ", found.stdout, flags=re.MULTILINE)
+        assert re.search(r"^error: VirtualService shop/reviews: (Denied|Failed) \(\w+\): ", found.stderr)
 
 
 # -- asked on a terminal
@@ -334,6 +367,11 @@ class Terminal:
         while self._read():
             pass
         return self._process.wait(_DEADLINE_S)
+
+    def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self.answer("")
 
     def _read(self) -> bool:
         try:
@@ -388,6 +426,14 @@ class TestAsked:
         assert "Nothing was changed.\n" in shown.said
         assert (before, []) == (live(), records())
 
+    def test_an_interruption_is_told_and_changes_nothing(self) -> None:
+        before = live()
+        with terminal(*ROLLBACK) as shown:
+            shown.read_until(QUESTION)
+            assert 130 == shown.interrupt()
+        assert shown.said.endswith(f"{QUESTION}\nNothing was changed.\n")
+        assert (before, []) == (live(), records())
+
     @pytest.mark.parametrize(
         ("edit", "verdict", "phases"),
         [
@@ -438,6 +484,121 @@ def test_what_is_in_an_object_cannot_move_the_cursor() -> None:
         builders.destination_rule(v1="v1", v2="v2"),
     )
     assert "\x1b" not in run("rollback", "shop/reviews", "--suspect", "v2", "--dry-run").stdout
+
+
+# -- a cluster that does not answer, or not well
+
+
+def kubeconfig(port: int) -> Path:
+    config = {
+        "current-context": "stand-in",
+        "clusters": [{"name": "stand-in", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "contexts": [{"name": "stand-in", "context": {"cluster": "stand-in", "user": "me"}}],
+        "users": [{"name": "me", "user": {}}],
+    }
+    Path("config").write_text(yaml.safe_dump(config))
+    return Path("config")
+
+
+@contextmanager
+def stand_in(answers: dict[str, Json]) -> Iterator[int]:
+    """Answers these paths as an API server does, and any other with the 404 of a path that it does not serve."""
+
+    class Stub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = answers.get(self.path.partition("?")[0])
+            text = json.dumps(found or {"kind": "Status", "message": "the server could not find it"}).encode()
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+def test_an_api_server_that_is_away_is_one_cause_and_one_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_hand, "_ANSWER_DEADLINE_S", 0.0)
+    found = CliRunner().invoke(program, [*ROLLBACK, "--yes", "--kubeconfig", str(kubeconfig(free_port()))])
+
+    cause, advice = found.stderr.splitlines()
+    assert 1 == found.exit_code
+    assert cause.startswith("error: no answer from http://127.0.0.1:")
+    assert "error: check --kubeconfig and --context" == advice
+
+
+@pytest.mark.parametrize(
+    ("served", "words"),
+    [
+        pytest.param(
+            {"v1": ["virtualservices", "destinationrules"]},
+            "error: the API server serves no remediations.remediator.io: "
+            "install its CRD: remediator schema --crd | kubectl apply -f -\n",
+            id="the CRD of the records",
+        ),
+        pytest.param(
+            {},
+            "error: Istio's CRDs are not installed: the API server knows no group networking.istio.io\n",
+            id="those of Istio",
+        ),
+    ],
+)
+def test_a_crd_that_is_missing_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, served: dict[str, list[str]], words: str
+) -> None:
+    monkeypatch.setattr(by_hand, "_ANSWER_DEADLINE_S", _DEADLINE_S)
+    monkeypatch.setattr(by_hand, "SYNC_DEADLINE_S", _DEADLINE_S)
+    root = "/apis/networking.istio.io"
+    answers: dict[str, Json] = {f"{root}/{v}": {"resources": [{"name": n} for n in served[v]]} for v in served}
+    if served:
+        answers[root] = {"versions": [{"version": version} for version in served]}
+        body = live()
+        answers[f"{root}/v1/namespaces/shop/virtualservices/reviews"] = body
+    begin = time.monotonic()
+    with stand_in(answers) as port:
+        found = CliRunner().invoke(program, [*ROLLBACK, "--yes", "--kubeconfig", str(kubeconfig(port))])
+
+    assert (1, words) == (found.exit_code, found.stderr)
+    assert time.monotonic() - begin < _DEADLINE_S
+
+
+def test_a_missing_permission_is_not_waited_for() -> None:
+    """situation.await_sync knows it by its words, for the health of a cluster is text."""
+    lacking = str(Forbidden("list", "virtualservices.networking.istio.io", "is forbidden"))
+    fault = f"a.b in all namespaces not listed yet: {lacking}; c.d in shop not listed yet: {lacking}"
+    with pytest.raises(Unavailable) as caught:
+        await_sync(lambda: fault, deadline_s=_DEADLINE_S * 10, advice="check it")
+
+    assert [
+        f"the routing objects cannot be read: a.b in all namespaces not listed yet: {lacking}",
+        f"c.d in shop not listed yet: {lacking}",
+    ] == str(caught.value).splitlines()
+
+
+@pytest.mark.servers
+def test_a_dry_run_needs_no_records(api_server: ApiServer, start: Start) -> None:
+    world = start()
+    for body in yaml.safe_load_all(Path("shop/shop.yaml").read_text()):
+        world.create(manifest(body))
+    rule = may_read("VirtualService", "DestinationRule")
+    api_server.allow("guest", rule | {"verbs": [*rule["verbs"], "get", "patch"]})
+    flags = ("--kubeconfig", str(api_server.kubeconfig("guest")), "--yes")
+
+    tried = CliRunner().invoke(program, [*ROLLBACK, "--dry-run", *flags])
+    done = CliRunner().invoke(program, [*ROLLBACK, *flags])
+    api_server.allow("guest")
+
+    assert 2 == tried.exit_code, tried.stderr
+    assert (1, "") == (done.exit_code, done.stdout)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: no permission to list remediations.remediator.io: ")
 
 
 @pytest.mark.servers

@@ -61,6 +61,7 @@ SUSPECT = Suspect(Host("reviews.shop.svc.cluster.local"), "v2")
 ACTIONS = (Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS)
 NAME = "canary-errors-1b8a1b9b1d55"
 TWIN = "mirror-errors-0c0ffee0c0ff"
+NEWER = "canary-late-1a7e1a7e1a7e"
 MANUALLY = "manual-5eed5eed5eed"
 
 pytestmark = pytest.mark.usefixtures("here", "cluster")
@@ -172,6 +173,17 @@ def give_weight(body: Json) -> None:
     body["spec"]["http"][1]["route"][1]["weight"] = 5
 
 
+def later(cluster: Cluster) -> None:
+    """A second remediation changes the VirtualService of shop, in another place."""
+    record(cluster, NEWER, Phase.APPLIED, Reason.PATCHED)
+    edit(lambda body: body["metadata"]["annotations"].update({ANNOTATION: NEWER}))
+
+
+def shown(*arguments: str) -> list[str]:
+    """What `show` says, line by line."""
+    return records("show", *arguments).stdout.splitlines()
+
+
 def listed(*more: str) -> list[str]:
     items = json.loads(records("list", "-o", "json", *more).stdout)["items"]
     return [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in items]
@@ -199,7 +211,9 @@ TEXTS = {
 
 
 def settled(text: str) -> str:
-    """A text without what a clock says: how long ago something was."""
+    """A text without what a clock says: how long ago something was, and when an undo was asked for."""
+    text = re.sub(r"(?<=  )in \d+[smhd]$", "N ago", text, flags=re.MULTILINE)
+    text = re.sub(r"(?<=that began before )\S+", "WHEN", text)
     return re.sub(r"\b\d+[smhd](?= ago$|$)", "N", text, flags=re.MULTILINE)
 
 
@@ -262,7 +276,7 @@ class TestList:
         [
             pytest.param(
                 ("--phase", "Failed"),
-                "No remediations match; without --policy, --phase and --since: 4.\n",
+                "No remediation matches --policy, --phase and --since; without them there are 4.\n",
                 id="none that match",
             ),
             pytest.param(("-n", "nobody"), "No remediations.\n", id="none at all"),
@@ -372,8 +386,113 @@ class TestShow:
         Path("mesh/shop.yaml").write_text(yaml.safe_dump(RULE))
         text = records("show", NAME).stdout
 
-        assert f"{REF} cannot be looked at: {REF} is in no file of mesh" in text.splitlines()
-        assert f"  remediator undo shop/{NAME} --manifests mesh" in text.splitlines()
+        assert f"{REF} is gone" in text.splitlines()
+        assert "There is nothing to put back." == text.splitlines()[-1]
+
+    def test_an_object_that_was_created_anew_is_said(self) -> None:
+        edit(lambda body: body["metadata"].update(uid="another"))
+        text = records("show", NAME).stdout
+
+        assert f"{REF} is another object of that name now" in text.splitlines()
+        assert "There is nothing to put back." == text.splitlines()[-1]
+
+    def test_a_later_remediation_of_the_same_object_is_to_be_undone_first(self, cluster: LocalCluster) -> None:
+        later(cluster)
+
+        assert f"A later remediation, {NEWER}, changed this object; undo that first." in shown(NAME)
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [
+            pytest.param(NEWER, Status(Phase.UNDONE), id="that was undone"),
+            pytest.param("canary-gone-0ddba110ddba", None, id="of which there is no record"),
+        ],
+    )
+    def test_no_other_name_is_a_later_one(self, cluster: LocalCluster, name: str, status: Status | None) -> None:
+        if status:
+            record(cluster, name, status=status)
+        edit(lambda body: body["metadata"]["annotations"].update({ANNOTATION: name}))
+
+        assert not [line for line in shown(NAME) if "later remediation" in line]
+
+    @pytest.mark.parametrize(
+        ("phase", "reason"),
+        [
+            pytest.param(Phase.OBSERVED, Reason.DRY_RUN, id="observed"),
+            pytest.param(Phase.AWAITING_APPROVAL, None, id="awaiting approval"),
+            pytest.param(Phase.PLANNED, None, id="planned"),
+        ],
+    )
+    def test_a_suspect_that_still_has_its_traffic(
+        self, cluster: LocalCluster, phase: Phase, reason: Reason | None
+    ) -> None:
+        edit(lambda body: body.update(spec=REVIEWS["spec"]))
+        record(cluster, NEWER, phase, reason)
+
+        assert [
+            "reviews.shop v2 still gets its traffic. Take it away now, by hand, with:",
+            "  remediator rollback shop/reviews --suspect v2 --manifests mesh",
+            "  remediator stop-mirror shop/reviews --suspect v2 --manifests mesh",
+        ] == shown(NEWER)[-3:]
+
+    def test_only_what_there_is_to_take_is_offered(self, cluster: LocalCluster) -> None:
+        edit(give_weight)
+
+        assert "  remediator rollback shop/reviews --suspect v2 --manifests mesh" == shown(f"shop/{TWIN}")[-1]
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            pytest.param(Status(Phase.OBSERVED, resolved=(Resolution("f00d", APPLIED, None),)), id="was resolved"),
+            pytest.param(Status(Phase.REJECTED), id="was rejected by a person"),
+        ],
+    )
+    def test_nothing_is_to_be_taken_by_hand_once_it(self, cluster: LocalCluster, status: Status) -> None:
+        edit(lambda body: body.update(spec=REVIEWS["spec"]))
+        record(cluster, NEWER, status=status)
+
+        assert "Nothing was changed, so there is nothing to undo." == shown(NEWER)[-1]
+
+    def test_a_suspect_that_has_no_traffic(self) -> None:
+        assert "Nothing was changed, so there is nothing to undo." == shown(f"shop/{TWIN}")[-1]
+
+    @pytest.mark.parametrize(
+        ("resolved", "expected"),
+        [
+            pytest.param(True, "where you want it.", id="that was resolved: traffic put back stays"),
+            pytest.param(
+                False,
+                "where you want it, and silence the alert first, or its next delivery takes it away again.",
+                id="that fires still",
+            ),
+        ],
+    )
+    def test_traffic_put_by_hand_under_an_alert(self, cluster: LocalCluster, resolved: bool, expected: str) -> None:
+        current = cluster.ledger.read("shop", NAME)
+        if not resolved:
+            cluster.ledger.conclude(replace(current, status=replace(current.status, resolved=())))
+        edit(give_weight)
+
+        refused = "An undo is refused while that is so: put the traffic by hand"
+        assert f"{refused} {expected}" == shown(NAME)[-1]
+
+    def test_what_a_clock_that_is_ahead_wrote_is_not_past(self, cluster: LocalCluster) -> None:
+        current = cluster.ledger.read("shop", NAME)
+        at = datetime.now(UTC) + timedelta(days=10, hours=1)
+        resolved = (Resolution("c0ffee0123456789", at, 300.0),)
+        cluster.ledger.conclude(replace(current, status=replace(current.status, resolved=resolved)))
+
+        (line,) = (line for line in shown(NAME) if line.startswith("  resolved"))
+        assert line.endswith("after the patch  in 10d")
+
+    def test_planned_and_applied_in_the_same_second_are_one_line(self, cluster: LocalCluster) -> None:
+        current = cluster.ledger.read("shop", NAME)
+        late = replace(current.status, applied_at=PLANNED + timedelta(seconds=3))
+        before = [line.split()[0] for line in shown(NAME) if line.startswith(("  planned", "  applied"))]
+        cluster.ledger.conclude(replace(current, status=late))
+        after = [line.split()[0] for line in shown(NAME) if line.startswith(("  planned", "  applied"))]
+
+        assert (["applied"], ["planned", "applied"]) == (before, after)
 
     def test_what_was_put_back_by_hand_is_seen(self) -> None:
         edit(lambda body: body.update(spec=REVIEWS["spec"]))
@@ -425,6 +544,41 @@ class TestUndo:
         records("undo", NAME)
 
         assert "carol" == getpass.getuser() == kept()["status"]["undo"]["by"]
+
+    def test_it_is_said_whom_it_holds_off(self) -> None:
+        last = records("undo", NAME, "--by", "alice", "--yes").stdout.splitlines()[-1]
+        moment = kept()["status"]["undo"]["requestedAt"][:19]
+
+        assert f"Alerts that began before {moment}Z will not touch reviews.shop v2 here; a new firing will." == last
+        assert last == shown(NAME)[-1]
+
+    @pytest.mark.parametrize(
+        ("flags", "expected"),
+        [
+            pytest.param((), f"A later remediation, {NEWER}, changed this object; it still stands.", id="in earnest"),
+            pytest.param(
+                ("--dry-run",), f"A later remediation, {NEWER}, changed this object; undo that first.", id="dry run"
+            ),
+        ],
+    )
+    def test_a_later_remediation_is_said(self, cluster: LocalCluster, flags: tuple[str, ...], expected: str) -> None:
+        later(cluster)
+
+        assert expected in records("undo", NAME, *flags).stdout.splitlines()
+
+    def test_a_later_remediation_is_said_where_it_is_refused(self, cluster: LocalCluster) -> None:
+        later(cluster)
+        edit(give_weight)
+
+        expected = f"A later remediation, {NEWER}, changed this object; undo that first."
+        assert expected == records("undo", NAME).stdout.splitlines()[-1]
+
+    def test_text_and_json_have_the_same_diff(self) -> None:
+        text = records("undo", NAME, "--dry-run").stdout
+        answer = json.loads(records("undo", NAME, "--dry-run", "-o", "json").stdout)
+
+        assert f"+++ {REF} (undone)" == answer["diff"].splitlines()[1]
+        assert answer["diff"] in text
 
     def test_twice_is_unchanged(self) -> None:
         records("undo", NAME, "--by", "alice")
@@ -511,6 +665,17 @@ class TestUndo:
             id="none in the namespace",
         ),
         pytest.param(
+            ("reviews",),
+            f"error: there is no remediation reviews in any namespace; {REF} names shop/{NAME}: did you mean that?\n",
+            id="the name of an object",
+        ),
+        pytest.param(
+            ("shop/reviews",),
+            "error: there is no remediation shop/reviews (Remediation shop/reviews is in no file of mesh); "
+            f"{REF} names shop/{NAME}: did you mean that?\n",
+            id="an object and its namespace",
+        ),
+        pytest.param(
             (f"shop/{NAME}", "-n", "bank"),
             f"error: shop/{NAME} and -n bank contradict each other; give one of them\n",
             id="two namespaces",
@@ -543,7 +708,11 @@ def test_a_record_that_is_not_found(command: str, arguments: tuple[str, ...], ex
             id="a time that is none",
         ),
         pytest.param(("list", "--since", "2026-08-01T12:00:00"), 'error: --since: "2026-08-01T12', id="no zone"),
-        pytest.param(("list", "--phase", "Done"), "error: invalid value for '--phase': 'Done' is not one", id="phase"),
+        pytest.param(
+            ("list", "--phase", "Done"),
+            "error: invalid value for '--phase': 'Done' is not one of Planned, Ap",
+            id="phase",
+        ),
         pytest.param(("undo", NAME, "--by", " "), "error: --by: is empty; say who you are", id="nobody"),
         pytest.param(("undo", NAME, "--by", "a\nb"), "error: --by: expected one line without", id="two lines"),
         pytest.param(

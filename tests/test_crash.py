@@ -11,9 +11,11 @@ from itertools import count
 
 import pytest
 
-from tests.canaries import Canaries, Json, content, delivery, phase, same_patch, without_v2
+from tests.builders import split
+from tests.canaries import Canaries, Json, content, delivery, main_route, phase, same_patch, without_v2
+from tests.processes import wait_until
 from tests.real_world import cleared
-from tests.replica import Replica, died, running_replica
+from tests.replica import DEADLINE_S, Replica, died, running_replica
 from tests.servers import ApiServer
 from tests.service import PERMISSIONS
 
@@ -77,14 +79,18 @@ def remediated(replica: Replica, canaries: Canaries, namespace: str) -> tuple[Js
     return before, canaries.record(namespace)
 
 
-def delivered_again(replica: Replica, canaries: Canaries, before: Json) -> Json:
-    """Deliver the alert once more, and judge what has come of all deliveries together; the record."""
+def delivered_again(replica: Replica, canaries: Canaries, *before: Json) -> Json:
+    """Deliver the alerts once more, and judge what has come of all deliveries together; the last record."""
+    code, rows = replica.deliver(delivery(*(each["metadata"]["namespace"] for each in before)))
+    assert 200 == code
+    return [judged(replica, canaries, *each) for each in zip(before, rows, strict=True)][-1]
+
+
+def judged(replica: Replica, canaries: Canaries, before: Json, row: Json) -> Json:
+    """One record, one patch, one Event, and the object as it is without a crash; the record."""
     namespace = before["metadata"]["namespace"]
-    code, (row,) = replica.deliver(delivery(namespace))
     record, live = canaries.record(namespace), canaries.live(namespace)
     name = record["metadata"]["name"]
-
-    assert 200 == code
     assert name == row["remediation"]
     assert (row["outcome"], row["reason"]) in {("Applied", "Patched"), ("Unchanged", "NotExposed")}
     assert ("Applied", "Patched") == (phase(record), record["status"]["reason"])
@@ -124,6 +130,34 @@ def test_killed_after_so_many_requests(replica: Replica, canaries: Canaries, req
     assert STEPS[: requests + 1] == replica.proxy.steps(namespace)
 
     replica.restart()
+
+    record = delivered_again(replica, canaries, before)
+    given_back(replica, canaries, before, record)
+
+
+@pytest.mark.parametrize("requests", [1, 3, 5, 7, 9, 11])
+def test_killed_after_so_many_requests_about_three_canaries(
+    replica: Replica, canaries: Canaries, requests: int
+) -> None:
+    """One notification; its canaries are seen to at the same time, and each is somewhere else when it ends."""
+    namespaces = [f"three-{requests}-{each}" for each in range(3)]
+    before = [deployed(replica, canaries, namespace) for namespace in namespaces]
+    replica.die_after(requests)
+    assert died(lambda: replica.deliver(delivery(*namespaces)))
+
+    replica.restart()
+
+    delivered_again(replica, canaries, *before)
+
+
+def test_the_worker_alone_is_killed(replica: Replica, canaries: Canaries) -> None:
+    """As when it takes too much memory: its parent starts another one."""
+    before = deployed(replica, canaries, "worker")
+    replica.die_after(2, kill=replica.service.kill_worker)
+    assert died(lambda: replica.deliver(delivery("worker")))
+
+    replica.proxy.recount()
+    wait_until(replica.service.ready, "the next worker is ready", DEADLINE_S)
 
     record = delivered_again(replica, canaries, before)
     given_back(replica, canaries, before, record)
@@ -245,3 +279,31 @@ def undone_for_good(replica: Replica, canaries: Canaries, before: Json, record: 
     assert content(before) == content(canaries.live(namespace))
     assert 2 == len(replica.proxy.made("patch virtualservices", namespace)), "there and back"
     assert sorted([PATCHED, UNDONE, REFUSED]) == sorted(canaries.story(namespace))
+
+
+@pytest.mark.parametrize("requests", after(STEPS[:-1], first=2))
+def test_the_suspect_is_brought_back_before_the_end_was_written(
+    replica: Replica, canaries: Canaries, requests: int
+) -> None:
+    """The patch was made, the process died, and somebody gave traffic to the suspect again: that makes two patches,
+    and a record for each."""
+    namespace = f"brought-back-{requests}"
+    deployed(replica, canaries, namespace)
+    replica.die_after(requests)
+    assert died(lambda: replica.deliver(delivery(namespace)))
+    before = canaries.edit(namespace, lambda body: main_route(body).update(route=split(v1=50, v2=50)))
+
+    replica.restart()
+    code, (row,) = replica.deliver(delivery(namespace))
+
+    first, second = sorted(canaries.records(namespace), key=lambda record: str(record["metadata"]["name"]))
+    names = [record["metadata"]["name"] for record in (first, second)]
+    assert (200, "Applied", names[1]) == (code, row["outcome"], row["remediation"])
+    assert [names[0], f"{names[0]}-2"] == names
+    assert ["Applied", "Applied"] == [phase(first), phase(second)]
+    assert content(without_v2(before, names[1])) == content(canaries.live(namespace))
+    sent = replica.proxy.made("patch virtualservices", namespace)
+    assert [True, True] == [same_patch(*each) for each in zip((first, second), (p.body for p in sent), strict=True)]
+    assert [PATCHED, PATCHED] == canaries.story(namespace)
+    assert 200 == replica.undo(second)[0]
+    assert content(before) == content(canaries.live(namespace))

@@ -206,7 +206,7 @@ class TestStaying:
             listing, undo, exposures, post, explain = commands[:5]
             assert "Applied" in shell(here(listing))
             assert 0 == len(json.loads(shell(exposures))["items"])
-            assert "Applied (Undone)" in shell(here(undo))
+            assert ": Undone: " in shell(here(undo))
             assert 4 == len(json.loads(shell(exposures))["items"])
             (row,) = json.loads(shell(post))["outcomes"]
             assert ("Denied", "Undone") == (row["outcome"], row["reason"])

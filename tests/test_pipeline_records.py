@@ -20,7 +20,7 @@ from remediator.pipeline.shell import Clock
 from remediator.pipeline.undoing import Ending
 from remediator.policies.model import Action, Mode, Policy, PolicySet
 from remediator.records.model import Phase, Remediation, Request
-from remediator.traffic.stamp import stamp_of
+from remediator.traffic.stamp import ANNOTATION, stamp_of
 from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
 from tests.fakes import NOW, FakeCluster
 from tests.test_pipeline import Loaded, Policies, policy
@@ -222,6 +222,14 @@ class TestTheRecord:
         assert [90, 10] == mesh.weights()
         assert 1 == len(mesh.cluster.ledger.events)
 
+    @pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.APPROVE])
+    def test_an_alert_that_joins_later_has_a_record_of_its_own(self, mesh_of: MeshOf, mode: Mode) -> None:
+        mesh = mesh_of(MANY, RULE)
+        mesh.deliver(alert(labels("v2")), ceiling=mode)
+        rows = mesh.deliver(alert(labels("v2")), alert(labels("v3")), ceiling=mode)
+        assert 2 == len({row.remediation for row in rows})
+        assert ["reviews.shop v2", "reviews.shop v3"] == sorted(str(each.intent.suspect) for each in mesh.records)
+
     def test_what_was_only_observed_is_done_once_the_mode_allows_it(self, mesh: Mesh) -> None:
         mesh.deliver(ceiling=Mode.OBSERVE)
         mesh.deliver()
@@ -281,6 +289,29 @@ class TestFailures:
         assert [("Applied", "Patched")] == words(mesh.deliver())
         assert ["Applied"] == mesh.phases()
 
+    def test_one_that_fails_again_says_why_now(self, mesh: Mesh) -> None:
+        errors = iter([Forbidden("patch", "virtualservices"), Rejected("webhook")])
+
+        def fail(_ref: TargetRef) -> None:
+            raise next(errors)
+
+        mesh.cluster.before_patch = fail
+        mesh.deliver()
+        mesh.deliver()
+        assert Reason.REJECTED is mesh.record.status.reason
+
+    def test_the_record_that_the_object_names_may_be_gone(self, mesh: Mesh) -> None:
+        named = {ANNOTATION: "deleted"}
+        mesh.cluster.edit(REVIEWS, lambda body: body["metadata"].update(annotations=named), indexed=True)
+        assert [("Applied", "Patched")] == words(mesh.deliver())
+
+    @pytest.mark.parametrize("text", ["../../secrets/x", "a/b", "", "A", "x" * 300])
+    def test_a_name_that_is_none_is_not_looked_up(self, mesh: Mesh, text: str) -> None:
+        mesh.cluster.edit(REVIEWS, lambda body: body["metadata"].update(annotations={ANNOTATION: text}), indexed=True)
+        seen = steps_of(mesh, mesh.deliver)
+        assert "read" not in seen
+        assert ["Applied"] == mesh.phases()
+
     def test_a_status_that_cannot_be_written_asks_for_another_delivery(self, mesh: Mesh) -> None:
         mesh.cluster.ledger.fails["conclude"] = Unavailable("away")
         (row,) = mesh.deliver()
@@ -324,6 +355,45 @@ class TestCrashes:
         mesh.deliver(alert(labels("v2")))
         assert ["Applied", "Applied"] == mesh.phases()
         assert {"reviews.shop v2", "reviews.shop v3"} == {str(each.intent.suspect) for each in mesh.records}
+
+    def test_what_was_begun_in_another_mode_says_what_was_done(self, mesh: Mesh) -> None:
+        mesh.cluster.step = lambda name: die(name) if name == "patch" else None
+        with pytest.raises(Crash):
+            mesh.deliver(ceiling=Mode.OBSERVE)
+        mesh.cluster.step = lambda _name: None
+        mesh.deliver()
+        assert (Mode.ENFORCE, Phase.APPLIED) == (mesh.record.intent.mode, mesh.record.status.phase)
+
+    def test_one_that_had_failed_and_dies_after_its_patch_is_found_applied(self, mesh: Mesh) -> None:
+        def fail(_ref: TargetRef) -> None:
+            raise Forbidden("patch", "virtualservices")
+
+        mesh.cluster.before_patch = fail
+        mesh.deliver()
+        mesh.cluster.before_patch = lambda _ref: None
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with pytest.raises(Crash):
+            mesh.deliver()
+        mesh.cluster.step = lambda _name: None
+        mesh.deliver()
+        assert ["Applied"] == mesh.phases()
+        assert Outcome.APPLIED is mesh.undo().outcome
+        assert [90, 10] == mesh.weights()
+
+    def test_a_patch_that_was_made_and_reverted_by_another_is_one_record_and_the_next_patch_another(
+        self, mesh: Mesh
+    ) -> None:
+        """A GitOps controller puts the weights back and leaves the annotation; then the alert is delivered again."""
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with pytest.raises(Crash):
+            mesh.deliver()
+        mesh.cluster.step = lambda _name: None
+        mesh.cluster.edit(REVIEWS, lambda body: body["spec"]["http"][0].update(route=split(v1=50, v2=50)), indexed=True)
+        mesh.deliver()
+        first, second = mesh.records
+        assert (["Applied", "Applied"], f"{first.name}-2") == (mesh.phases(), second.name)
+        assert any("90 → 100" in change for change in first.intent.changes)
+        assert any("50 → 100" in change for change in second.intent.changes)
 
     def test_every_lost_answer_ends_in_the_same_state(self, mesh_of: MeshOf) -> None:
         """It was done, but we never heard."""
@@ -379,6 +449,25 @@ def assert_done_once(mesh: Mesh, moment: str) -> None:
 
 
 class TestRivals:
+    @pytest.mark.parametrize("careful", [Mode.OBSERVE, Mode.APPROVE])
+    def test_a_more_careful_replica_does_not_rewrite_what_the_other_has_applied(
+        self, mesh_of: MeshOf, careful: Mode
+    ) -> None:
+        """A rolling change of --mode."""
+        moments = steps_of(whole := mesh_of(), lambda: whole.deliver(ceiling=careful))
+        for count, moment in enumerate(moments):
+            mesh = mesh_of()
+
+            def meanwhile(_name: str, mesh: Mesh = mesh) -> None:
+                mesh.deliver()
+
+            mesh.cluster.step = at(count, meanwhile)
+            mesh.deliver(ceiling=careful)
+            applied = [each for each in mesh.records if each.status.phase is Phase.APPLIED]
+            assert (moment, [Mode.ENFORCE]) == (moment, [each.intent.mode for each in applied])
+            assert (moment, Outcome.APPLIED) == (moment, mesh.undo(applied[0].name).outcome)
+            assert (moment, content(CANARY)) == (moment, content(mesh.live))
+
     def test_another_replica_that_does_it_all_at_any_moment_makes_no_second_patch(self, mesh_of: MeshOf) -> None:
         moments = steps_of(whole := mesh_of(), whole.deliver)
         for count, moment in enumerate(moments):
@@ -463,6 +552,16 @@ class TestRivals:
 
 
 class TestResolved:
+    def test_comes_after_what_is_urgent(self, mesh_of: MeshOf) -> None:
+        mesh = mesh_of(MANY, RULE)
+        mesh.deliver(alert(labels("v2")))
+        resolved = alert(labels("v2"), status="resolved") | {"endsAt": "2026-08-01T12:04:30Z"}
+        steps = steps_of(mesh, lambda: mesh.deliver(resolved, alert(labels("v3"))))
+        assert ["create", "create done", "patch", "patch done"] == [
+            step for step in steps if "create" in step or "patch" in step
+        ]
+        assert ["conclude", "conclude done"] == steps[-2:]
+
     def test_is_noted_with_the_time_since_the_patch(self, mesh: Mesh) -> None:
         mesh.deliver()
         resolved = alert(labels(), status="resolved") | {"endsAt": "2026-08-01T12:04:30Z"}
@@ -504,6 +603,11 @@ class TestUndo:
         mesh.deliver()
         ending = mesh.undo()
         assert (Outcome.APPLIED, Reason.UNDONE) == (ending.outcome, ending.reason)
+        assert (
+            "http[0]: reviews.shop subset v1 weight 100 → 90",
+            "http[0]: reviews.shop subset v2 weight 0 → 10",
+            "http[0]: mirror to reviews.shop subset v2 (100 %) restored",
+        ) == ending.changes
         assert content(CANARY) == content(mesh.live)
         undo = mesh.record.status.undo
         assert undo is not None
@@ -569,6 +673,66 @@ class TestUndo:
         assert ("Denied", "Undone", mesh.record.name) == (row.outcome.value, row.reason.value, row.remediation)
         assert "kim" in row.message
         assert [90, 10] == mesh.weights()
+
+    @pytest.mark.parametrize("indexed", [True, False], ids=["the index knows of the undo", "it does not yet"])
+    def test_overrules_no_other_version_of_the_same_notification(self, mesh_of: MeshOf, indexed: bool) -> None:
+        mesh = mesh_of(MANY, RULE)
+        first = alert(labels("v2"), fingerprint="0" * 16)
+        mesh.deliver(first)
+        mesh.undo()
+        if not indexed:
+            mesh.cluster.ledger.touching = lambda _uid: ()  # type: ignore[method-assign]
+        rows = mesh.deliver(first, alert(labels("v3"), fingerprint="f" * 16))
+        assert {("Denied", "Undone"), ("Applied", "Patched")} == set(words(rows))
+        assert [90, 10, 0] == mesh.weights()
+
+    def test_of_its_own_alerts_asks_no_clock(self, mesh_of: MeshOf) -> None:
+        """The undo came from a laptop whose clock is behind."""
+        mesh = mesh_of(MANY, RULE)
+        both = (alert(labels("v2")), alert(labels("v2", severity="warning")))
+        mesh.deliver(*both)
+        mesh.minutes = -60
+        mesh.undo()
+        assert [("Denied", "Undone")] * 2 == words(mesh.deliver(*both))
+
+    def test_that_was_begun_is_finished_by_the_next_one(self, mesh: Mesh) -> None:
+        """The patch of a remediation was made, its end not written, nor that of its undo."""
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with pytest.raises(Crash):
+            mesh.deliver()
+        with pytest.raises(Crash):
+            mesh.undo()
+        mesh.cluster.step = lambda _name: None
+        mesh.undo()
+        assert (["Undone"], content(CANARY)) == (mesh.phases(), content(mesh.live))
+
+    def test_whose_end_nobody_wrote_is_found_done(self, mesh: Mesh) -> None:
+        """The end of the remediation was not written, nor that of its undo; then the alert is resolved."""
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with pytest.raises(Crash):
+            mesh.deliver()
+        with pytest.raises(Crash):
+            mesh.undo()
+        mesh.cluster.step = lambda _name: None
+        mesh.deliver(alert(labels(), status="resolved"))
+        assert ["Undone"] == mesh.phases()
+
+    def test_that_was_begun_stands_though_it_is_refused_when_asked_again(self, mesh: Mesh) -> None:
+        mesh.deliver()
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with pytest.raises(Crash):
+            mesh.undo()
+        mesh.cluster.step = lambda _name: None
+        mesh.cluster.edit(REVIEWS, lambda body: body["spec"]["http"][0]["route"][1].update(weight=7), indexed=True)
+        assert Reason.CHANGED_SINCE is mesh.undo().reason
+        assert [("Denied", "Undone")] == words(mesh.deliver())
+
+    def test_gives_no_traffic_to_a_version_that_is_gone(self, mesh: Mesh) -> None:
+        mesh.deliver()
+        mesh.cluster.put(destination_rule(v1="v1", v3="v3"))
+        ending = mesh.undo()
+        assert (Outcome.DENIED, Reason.UNSAFE_PLAN) == (ending.outcome, ending.reason)
+        assert [100, 0] == mesh.weights()
 
     @pytest.mark.parametrize(
         "change",

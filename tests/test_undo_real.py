@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from remediator.cluster.inventory import lean
 from remediator.policies.model import Action, MirrorScope
 from remediator.traffic import subsets, undo, virtualservice
 from remediator.traffic.hosts import resolve
@@ -18,7 +19,7 @@ from remediator.traffic.stamp import stamp, stamp_of
 from remediator.traffic.subsets import Rules
 from remediator.traffic.suspect import Demand, Suspect
 from tests.builders import Json, destination, destination_rule, split, virtual_service, when
-from tests.contract import REF, canary, content, manifest
+from tests.contract import LAST_APPLIED, REF, canary, content, manifest
 from tests.real_world import cleared, collection_of, path_of
 from tests.servers import ApiServer
 
@@ -116,6 +117,21 @@ def test_the_patch_restores_the_object(server: ApiServer, body: Json) -> None:
     send(server, undo.patch(operations, live).operations)
 
     assert content(before) == content(read(server))
+
+
+def test_an_annotation_that_the_index_does_not_show_stays(server: ApiServer) -> None:
+    """`kubectl apply` wrote it, and needs it for the next one."""
+    body = canary(annotations={LAST_APPLIED: "{}"})
+    server.request("POST", collection_of(REF.kind, REF.namespace), body)
+    shown = lean(read(server))
+    patch = propose(shown, virtualservice.read(shown), RULES, (V2,)).patch
+    assert patch is not None
+    patch = stamp(patch, shown, "canary-1")
+    send(server, patch.operations)
+
+    send(server, undo.patch(undo.make(shown, patch), lean(read(server))).operations)
+
+    assert {LAST_APPLIED: "{}"} == read(server)["metadata"]["annotations"]
 
 
 def weight(entry: Json) -> None:

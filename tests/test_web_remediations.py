@@ -357,7 +357,10 @@ class TestUndo:
             "outcome": "Applied",
             "reason": "Undone",
             "message": "put back",
-            "changes": ["undone: http[0]: reviews subset v2 weight 10 → 0"],
+            "changes": [
+                "http[0]: reviews.shop subset v1 weight 100 → 90",
+                "http[0]: reviews.shop subset v2 weight 0 → 10",
+            ],
             "differences": [],
         }
         assert (200, expected) == (answer.status_code, answer.json)

@@ -41,6 +41,7 @@ from remediator.traffic.suspect import Suspect
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
 from remediator.web.parts import Parts
+from tests.builders import split, virtual_service
 
 TARGET = TargetRef("VirtualService", "shop", "reviews")
 NOW = 1_785_585_600.0
@@ -89,7 +90,8 @@ def a_record(name: str = "canary-1", **intent: Any) -> Remediation:
 def undone(record: Remediation, request: Request) -> Ending:
     """An undo that ends well."""
     status = replace(record.status, phase=Phase.UNDONE, reason=Reason.UNDONE, undo=Undoing(request, NOON, NOON))
-    return Ending(replace(record, status=status), Outcome.APPLIED, Reason.UNDONE, "put back", before={}, after={})
+    taken, given = virtual_service({"route": split(v1=100, v2=0)}), virtual_service({"route": split(v1=90, v2=10)})
+    return Ending(replace(record, status=status), Outcome.APPLIED, Reason.UNDONE, "put back", before=taken, after=given)
 
 
 def not_undone(record: Remediation, request: Request) -> Ending:

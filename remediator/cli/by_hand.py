@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -12,15 +15,24 @@ from typing import Any
 
 import click
 
-from remediator.cli.by_hand_view import Preview, result_json, say_preview, say_row, say_settled, settled_json
+from remediator.cli.by_hand_view import (
+    Preview,
+    result_json,
+    say_preview,
+    say_row,
+    say_settled,
+    settled_json,
+    tell_refusal,
+)
 from remediator.cli.forecast import CHANGES
 from remediator.cli.lookup import Place, opened
 from remediator.cli.render import console, emit, say
 from remediator.cli.requester import requester
 from remediator.cli.situation import SYNC_DEADLINE_S, await_sync
+from remediator.cluster.failures import Unserved
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster, Snapshot
-from remediator.errors import Conflict, InputError, NotFound
+from remediator.errors import Conflict, InputError, NotFound, Retriable, Unavailable
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
 from remediator.pipeline.drafting import draft, granted, key_of, stamped
@@ -30,7 +42,9 @@ from remediator.records.journal import Journal
 from remediator.records.model import Request
 from remediator.traffic.virtualservice import KIND
 
-_ADVICE = "; check --kubeconfig and --context"
+_ADVICE = "check --kubeconfig and --context"
+_ANSWER_DEADLINE_S = 3.0
+_PAUSE_S = 0.2
 _MOST_NAMED = 5
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 """What can name a namespace or an object; nothing else is put into a path."""
@@ -68,29 +82,69 @@ def act(context: click.Context, target: str, wish: Callable[[Request], Wish], va
     how = How(values.pop("yes"), values.pop("dry_run"), values.pop("output"))
     if not (how.for_a_person or how.yes or how.dry_run):
         raise InputError(f"-o {how.output} asks nobody; give --yes or --dry-run with it")
-    ref = _ref(target)
+    ref = _ref(target, values.pop("namespace"))
     with opened(values) as place:
-        place.cluster.start()
-        _await_sync(place.cluster)
+        _await(place.cluster, ref, recorded=not how.dry_run)
         return _Act(context, place, ref, asked, how).run()
 
 
-def _await_sync(cluster: Cluster) -> None:
-    """Wait for the routing objects and for the records: what is done is recorded."""
+def _await(cluster: Cluster, ref: TargetRef, *, recorded: bool) -> None:
+    """Wait for the routing objects, and for the records if what is done is recorded."""
 
     def fault() -> str:
         health = cluster.health()
+        if not recorded:
+            return health.routing_fault
         return "" if health.synced else health.detail
 
-    is_live = not isinstance(cluster, LocalCluster)
-    await_sync(fault, deadline_s=SYNC_DEADLINE_S if is_live else 0.0, advice=_ADVICE if is_live else "")
+    what = "the routing objects and records" if recorded else "the routing objects"
+    if isinstance(cluster, LocalCluster):
+        await_sync(fault, deadline_s=0.0, advice="", what=what)
+        return
+    _require_answers(cluster, ref, recorded=recorded)
+    cluster.start()
+    await_sync(fault, deadline_s=SYNC_DEADLINE_S, advice=_ADVICE, what=what)
 
 
-def _ref(target: str) -> TargetRef:
-    namespace, _, name = target.partition("/")
-    if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
-        raise InputError(f"{target!r} names no VirtualService; give NAMESPACE/NAME")
-    return TargetRef(KIND, namespace, name)
+def _require_answers(cluster: Cluster, ref: TargetRef, *, recorded: bool) -> None:
+    """Ask for what is needed most, once and directly: an index that fills says too late what is wrong, and in words.
+
+    Raises:
+        Forbidden, Unserved: at once; waiting mends neither.
+        Unavailable: no good answer within some seconds.
+    """
+    deadline = time.monotonic() + _ANSWER_DEADLINE_S
+    pause = threading.Event()
+    while True:
+        try:
+            _probe(cluster, ref, recorded=recorded)
+            return
+        except Unserved:
+            raise
+        except Retriable as error:
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"{error}\n{_ADVICE}") from error
+        pause.wait(_PAUSE_S)
+
+
+def _probe(cluster: Cluster, ref: TargetRef, *, recorded: bool) -> None:
+    with suppress(NotFound):  # the index knows what else there is: _read says it
+        cluster.read(ref)
+    if recorded:
+        next(iter(cluster.ledger.listed(ref.namespace)), None)
+
+
+def _ref(target: str, namespace: str | None) -> TargetRef:
+    home, slash, name = target.rpartition("/")
+    if slash and namespace not in (None, home):
+        raise InputError(f"{target} and -n {namespace} contradict each other; give one of them")
+    home = home if slash else namespace or ""
+    if not slash and namespace is None:
+        raise InputError(f"{target!r} is in which namespace? Give NAMESPACE/NAME, or -n NAMESPACE")
+    if not (_NAME.fullmatch(home) and _NAME.fullmatch(name)):
+        whole = target if slash else f"{home}/{name}"
+        raise InputError(f"{whole!r} names no VirtualService; give NAMESPACE/NAME")
+    return TargetRef(KIND, home, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +184,20 @@ class _Act:
     def _preview(self, work: Agreed) -> Preview:
         first = granted(work)[0]
         record = draft(work, first, key_of(work, first).name(), first.alert.starts_at)
-        after = stamped(work, record.name).applied(work.snapshot.body)
-        return Preview(work, record, after, "file" if isinstance(self.place.cluster, LocalCluster) else "live")
+        # A dry run makes no record, so there is no name to be shown.
+        bare = work.proposal.patch if self.how.dry_run else None
+        patch = bare or stamped(work, record.name)
+        return Preview(work, record, patch, "file" if isinstance(self.place.cluster, LocalCluster) else "live")
 
     def _settled(self, settled: Settled) -> int:
         if self.how.for_a_person:
-            say_settled(console(), self.wish, self.ref, settled)
+            say_settled(console(), self.wish, settled)
         else:
             emit(settled_json(self.ref, self.wish, settled), self.how.output)
-        return 0 if settled.outcome is Outcome.UNCHANGED else 1
+        if settled.outcome is Outcome.UNCHANGED:
+            return 0
+        tell_refusal(self.ref, settled.outcome, settled.why.reason, settled.why.message)
+        return 1
 
     def _tried(self, preview: Preview) -> int:
         if self.how.for_a_person:
@@ -154,20 +213,25 @@ class _Act:
         row = _worst(rows)
         undo = row.outcome is Outcome.APPLIED and row.remediation
         command = self.place.command(self.context, "undo", f"{self.ref.namespace}/{row.remediation}") if undo else None
+        is_good = row.outcome in (Outcome.APPLIED, Outcome.UNCHANGED)
+        if not is_good:
+            tell_refusal(self.ref, row.outcome, row.reason, row.message)
         if self.how.for_a_person:
             say_row(console(), row, command)
         else:
             emit(result_json(preview, row, command), self.how.output)
         if row.reason is Reason.CHANGED_SINCE and self.how.for_a_person:
             self._show_again()
-        return 0 if row.outcome in (Outcome.APPLIED, Outcome.UNCHANGED) else 1
+        return 0 if is_good else 1
 
     def _show_again(self) -> None:
         """What it would be by now; only a person's second yes makes it so."""
         say(console())
         planned = self._planned()
         if isinstance(planned, Settled):
-            say_settled(console(), self.wish, self.ref, planned)
+            say_settled(console(), self.wish, planned)
+            if planned.outcome is not Outcome.UNCHANGED:
+                tell_refusal(self.ref, planned.outcome, planned.why.reason, planned.why.message)
         else:
             say_preview(console(), self._preview(planned))
             say(console(), ("Run it again to have this done.", "bold"))
@@ -182,7 +246,12 @@ def _worst(rows: tuple[tuple[int, AlertOutcome], ...]) -> AlertOutcome:
 def _confirmed(ref: TargetRef) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise InputError("standard input is no terminal, so nobody can be asked: give --yes. Nothing was changed")
-    return click.confirm(f"Change {ref}?", default=False, err=True)
+    try:
+        return click.confirm(f"Change {ref}?", default=False, err=True)
+    except click.Abort:
+        click.echo(err=True)  # behind the question, which has no end of line yet
+        say(console(), "Nothing was changed.")
+        raise
 
 
 def _read(cluster: Cluster, ref: TargetRef) -> Snapshot:

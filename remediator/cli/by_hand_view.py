@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from rich.console import Console
 
-from remediator.cli.render import STYLES, diff, say, say_diff
+from remediator.cli.render import STYLES, diff, say, say_diff, visible
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, receivers
 from remediator.policies.model import Action, MirrorScope
 from remediator.records.model import Remediation
+from remediator.traffic import undo
+from remediator.traffic.patch import Patch
 from remediator.traffic.suspect import Suspect
 
 
@@ -22,8 +25,8 @@ class Preview:
     work: Agreed
     record: Remediation
     """As it will be begun."""
-    after: dict[str, Any]
-    """The object as it shall be, with the annotation."""
+    patch: Patch
+    """As it is sent, with the annotation; in a dry run without."""
     source: str
     """Where the object is from, in one word: `live` or `file`."""
 
@@ -40,8 +43,8 @@ class Preview:
     @property
     def diff(self) -> tuple[str, ...]:
         """The unified diff of the object."""
-        ref = self.work.ref
-        return diff(self.work.snapshot.body, self.after, (f"{ref} ({self.source})", f"{ref} (planned)"))
+        ref, before = self.work.ref, self.work.snapshot.body
+        return diff(before, self.patch.applied(before), (f"{ref} ({self.source})", f"{ref} (planned)"))
 
     def row(self, outcome: Outcome, reason: Reason, message: str) -> AlertOutcome:
         """A row that speaks of it."""
@@ -70,29 +73,34 @@ def _say_remaining(out: Console, remaining: tuple[str, ...], action: Action) -> 
         say(out, ("Stays", "yellow"), f": {each}; `{lever}` takes it")
 
 
-def say_settled(out: Console, wish: Wish, ref: TargetRef, settled: Settled) -> None:
-    """Print why nothing is done."""
-    verdict = (f"{settled.outcome.value} ({settled.why.reason.value})", STYLES[settled.outcome])
+def say_settled(out: Console, wish: Wish, settled: Settled) -> None:
+    """Print that nothing is to be done, and what stays; that it is refused, tell_refusal says."""
     if settled.outcome is Outcome.UNCHANGED:
         say(out, ("Nothing to do", "bold"), f": {settled.why.message}")
-    else:
-        say(out, (str(ref), "bold"), ": ", verdict, f": {settled.why.message}")
     _say_remaining(out, settled.remaining, wish.action)
 
 
-def say_row(out: Console, row: AlertOutcome, undo: str | None) -> None:
-    """Print how it ended.
+def tell_refusal(ref: TargetRef, outcome: Outcome, reason: Reason, message: str) -> None:
+    """Tell on standard error why it was not done."""
+    click.echo(f"error: {ref}: {outcome.value} ({reason.value}): {visible(message)}", err=True)
+
+
+def say_row(out: Console, row: AlertOutcome, command: str | None) -> None:
+    """Print how it ended, if well, and its record.
 
     Args:
-        undo: the command that takes it back.
+        command: takes it back.
     """
     verdict = (f"{row.outcome.value} ({row.reason.value})", STYLES[row.outcome])
-    say(out, verdict, ", as shown." if row.outcome is Outcome.APPLIED else f": {row.message}")
+    if row.outcome is Outcome.APPLIED:
+        say(out, verdict, ", as shown.")
+    elif row.outcome is Outcome.UNCHANGED:
+        say(out, verdict, f": {row.message}")
     if row.remediation:
         say(out, "Record: ", (f"{row.target.namespace}/{row.remediation}" if row.target else row.remediation, "bold"))
-    if undo:
+    if command:
         say(out, "Undo it with:")
-        say(out, f"  {undo}")
+        say(out, f"  {command}")
     if row.outcome is Outcome.FAILED:
         say(out, "Run it again: what was done by then is found, and not done twice.")
 
@@ -105,7 +113,7 @@ def settled_json(ref: TargetRef, wish: Wish, settled: Settled) -> dict[str, Any]
     }
 
 
-def result_json(preview: Preview, row: AlertOutcome, undo: str | None) -> dict[str, Any]:
+def result_json(preview: Preview, row: AlertOutcome, command: str | None) -> dict[str, Any]:
     """All of it as plain values."""
     intent = preview.record.intent
     return _json(preview.work.ref, intent.actions[0], (row.outcome, row.reason, row.message)) | {
@@ -115,10 +123,10 @@ def result_json(preview: Preview, row: AlertOutcome, undo: str | None) -> dict[s
         "receivers": [str(each) for each in receivers(preview.work.proposal.plan)],
         "remaining": list(preview.work.remaining),
         "diff": "\n".join(preview.diff),
-        "patch": list(intent.patch),
-        "undo": list(intent.undo),
+        "patch": list(preview.patch.operations),
+        "undo": list(undo.make(preview.work.snapshot.body, preview.patch)),
         "remediation": row.remediation,
-        "undoCommand": undo,
+        "undoCommand": command,
     }
 
 

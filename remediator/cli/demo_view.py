@@ -82,7 +82,7 @@ def say_record(out: Console, record: dict[str, Any]) -> None:
     say(out, ("  record    ", "dim"), f"remediations/{namespace}/{name}.yaml")
     say(out, ("  phase     ", "dim"), record["status"]["phase"])
     say(out, ("  suspect   ", "dim"), record["spec"]["summary"]["suspect"])
-    say(out, ("  to undo   ", "dim"), f"remediator undo {namespace}/{name}")
+    say(out, ("  to undo   ", "dim"), f"remediator undo {namespace}/{name} --manifests DIR")
 
 
 def say_next(out: Console, folder: Path, url: str, record: str) -> None:

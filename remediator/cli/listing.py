@@ -12,11 +12,18 @@ PHASES = ("Planned", "Applied", "Observed", "AwaitingApproval", "Rejected", "Exp
 """As of records.model.Phase, which is too heavy to import for a help text."""
 
 
+class _PhaseChoice(click.Choice[str]):
+    """Takes a phase in small letters too, and names them as the records write them."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002
+        return f"{str(value)!r} is not one of {', '.join(self.choices)}."
+
+
 @click.command("list")
 @click.option("--policy", metavar="NAME", help="Only what this policy asked for; `manual` is what people did by hand.")
 @click.option(
     "--phase",
-    type=click.Choice(PHASES, case_sensitive=False),
+    type=_PhaseChoice(PHASES, case_sensitive=False),
     metavar="PHASE",
     help=f"Only what has come so far: {', '.join(PHASES[:-1])} or {PHASES[-1]}.",
 )

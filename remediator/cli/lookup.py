@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -17,14 +17,20 @@ from rich.console import Console
 from remediator.cli.options import PLACE, chosen
 from remediator.cli.outside import open_cluster
 from remediator.cluster.port import Cluster
-from remediator.errors import Forbidden, InputError, NotFound
+from remediator.errors import ClusterError, Forbidden, InputError, NotFound
+from remediator.outcome import TargetRef
 from remediator.policies.mistake import shown
 from remediator.records.ledger import Ledger
 from remediator.records.model import Remediation
 from remediator.settings import CONFIG
+from remediator.traffic import virtualservice
+from remediator.traffic.stamp import stamp_of
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 """What can name a namespace or a record; nothing else is put into a path."""
+
+_LOOKED_AT = 5
+"""Objects of one name that are read, in as many namespaces, to guess what is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def everything(ledger: Ledger, namespace: str | None) -> list[Remediation]:
         raise InputError(f"{error}; if you may do so in a namespace, name it with -n") from error
 
 
-def named(ledger: Ledger, name: str, namespace: str | None) -> Remediation:
+def named(cluster: Cluster, name: str, namespace: str | None) -> Remediation:
     """The one record that a person means.
 
     Args:
@@ -91,11 +97,12 @@ def named(ledger: Ledger, name: str, namespace: str | None) -> Remediation:
     """
     home, bare = _split(name, namespace)
     if home is None:
-        return _wherever(ledger, bare)
+        return _wherever(cluster, bare)
     try:
-        return ledger.read(home, bare)
+        return cluster.ledger.read(home, bare)
     except NotFound as error:
-        raise InputError(f"there is no remediation {home}/{bare} ({error}); see `list -n {home}`") from error
+        advice = _stamped(cluster, [TargetRef(virtualservice.KIND, home, bare)]) or f"; see `list -n {home}`"
+        raise InputError(f"there is no remediation {home}/{bare} ({error}){advice}") from error
 
 
 def _split(name: str, namespace: str | None) -> tuple[str | None, str]:
@@ -120,13 +127,27 @@ def in_namespace(name: str | None) -> str | None:
     return name
 
 
-def _wherever(ledger: Ledger, name: str) -> Remediation:
-    records = everything(ledger, None)
+def _wherever(cluster: Cluster, name: str) -> Remediation:
+    records = everything(cluster.ledger, None)
     found = sorted((record for record in records if record.name == name), key=str)
     if len(found) == 1:
         return found[0]
     if found:
         raise InputError(f"{name} is the name of {len(found)} remediations; say which: {', '.join(map(str, found))}")
     near = get_close_matches(name, {record.name: None for record in records}, n=1)
-    advice = f"; did you mean {near[0]}?" if near else "; `list` shows all there are"
+    targets = sorted({each.intent.target.ref for each in records if each.intent.target.ref.name == name}, key=str)
+    advice = _stamped(cluster, targets[:_LOOKED_AT]) or (
+        f"; did you mean {near[0]}?" if near else "; `list` shows all there are"
+    )
     raise InputError(f"there is no remediation {name} in any namespace{advice}")
+
+
+def _stamped(cluster: Cluster, targets: Iterable[TargetRef]) -> str:
+    """The remediations that routing objects name, where a person has typed the name of such an object."""
+    found = []
+    for ref in targets:
+        with suppress(ClusterError):
+            name = stamp_of(cluster.read(ref).body)
+            if name:
+                found.append(f"{ref} names {ref.namespace}/{cluster.ledger.read(ref.namespace, name).name}")
+    return f"; {', '.join(found)}: did you mean that?" if found else ""

@@ -121,6 +121,7 @@ def by_hand_options(command: Decorated) -> Decorated:
             metavar="HOST",
             help="Whose version --suspect is. Needed only where several hosts of the object have such a version.",
         ),
+        click.option("-n", "--namespace", metavar="NAMESPACE", help="Where the VirtualService is, if NAME is given."),
         request_options,
         click.option("-y", "--yes", is_flag=True, help="Do not ask."),
         click.option("--dry-run", is_flag=True, help="Let the server try it and keep nothing; nothing is recorded."),

@@ -45,6 +45,11 @@ def age(passed: timedelta) -> str:
     return f"{seconds}s"
 
 
+def ago(passed: timedelta) -> str:
+    """When that was: `95s ago`; `in 5s` of what a clock that is ahead has written."""
+    return f"{age(passed)} ago" if passed > -timedelta(seconds=1) else f"in {age(-passed)}"
+
+
 def say_table(out: Console, records: Sequence[Remediation], of: int, now: datetime) -> None:
     """Print a line for each record; on a terminal, as many columns as fit.
 
@@ -52,7 +57,9 @@ def say_table(out: Console, records: Sequence[Remediation], of: int, now: dateti
         of: how many there are without the filters.
     """
     if not records:
-        say(out, f"No remediations match; without --policy, --phase and --since: {of}." if of else "No remediations.")
+        there = "is 1" if of == 1 else f"are {of}"
+        none = f"No remediation matches --policy, --phase and --since; without them there {there}."
+        say(out, none if of else "No remediations.")
         return
     rows = [_row(record, now) for record in records]
     widths = _widths(_FULL, rows)

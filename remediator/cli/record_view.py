@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from rich.console import Console
 
-from remediator.cli.record_table import PHASE_STYLES, age
+from remediator.cli.record_table import PHASE_STYLES, ago
 from remediator.cli.render import say, say_diff
 from remediator.cli.standing import Standing
+from remediator.policies.model import Action
 from remediator.policies.quantities import format_duration
 from remediator.records.model import Accusation, Companion, Phase, Remediation, Request, Status
+from remediator.traffic.hosts import short
 from remediator.traffic.undo import Difference
 
+_LEFT_OPEN: Final = (Phase.PLANNED, Phase.OBSERVED, Phase.AWAITING_APPROVAL, Phase.FAILED)
+"""Where nobody has decided that the suspect keeps its traffic."""
 
-def say_record(out: Console, standing: Standing, undo_command: str, now: datetime) -> None:
+
+def say_record(out: Console, standing: Standing, command: Callable[..., str], now: datetime) -> None:
     """Print all of it.
 
     Args:
-        undo_command: what to type to take it back.
+        command: makes of words what to type, on the same cluster.
     """
     record = standing.record
     _say_head(out, record)
@@ -30,9 +36,11 @@ def say_record(out: Console, standing: Standing, undo_command: str, now: datetim
     for change in record.intent.changes or ("none",):
         say(out, f"  {change}")
     say(out)
-    if record.status.phase in (Phase.APPLIED, Phase.PLANNED):
+    if standing.made or record.status.phase is Phase.PLANNED:
         _say_standing(out, standing)
-    _say_way_back(out, standing, undo_command)
+    _say_way_back(out, standing, command)
+    if not standing.made and record.status.phase in _LEFT_OPEN and not record.status.resolved:
+        _say_exposed(out, standing, command)
 
 
 def _say_head(out: Console, record: Remediation) -> None:
@@ -70,7 +78,7 @@ def _say_times(out: Console, record: Remediation, now: datetime) -> None:
     say(out, "Times:")
     for title, moment, words in _times(record):
         after = f", {words}" if words else ""
-        say(out, f"  {title:<11}  {_written(moment)}{after}", (f"  {age(now - moment)} ago", "dim"))
+        say(out, f"  {title:<11}  {_written(moment)}{after}", (f"  {ago(now - moment)}", "dim"))
     say(out)
 
 
@@ -82,7 +90,8 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
     yield "asked for" if intent.request else "alert began", start, ""
     if not intent.request:
         yield from (("alert began", other.starts_at, f"the other, {_which(other)}") for other in intent.also)
-    if record.created_at:
+    # It is kept in whole seconds: within the same one it would only seem to be something else.
+    if record.created_at and not (applied and applied.replace(microsecond=0) == record.created_at):
         yield "planned", record.created_at, f"{_between(start, record.created_at)} after {since}"
     if applied:
         yield "applied", applied, f"{_between(start, applied)} after {since}"
@@ -111,6 +120,8 @@ def _say_standing(out: Console, standing: Standing) -> None:
     ref = (str(standing.record.intent.target.ref), "bold")
     if standing.fault:
         say(out, ref, f" cannot be looked at: {standing.fault}")
+    elif standing.lost:
+        say(out, ref, f" {standing.lost}")
     elif not standing.made:
         say(out, ref, " does not name this remediation: the patch was not made, or not yet")
     elif standing.undone:
@@ -121,23 +132,65 @@ def _say_standing(out: Console, standing: Standing) -> None:
     else:
         say(out, ref, " stands as this remediation left it:")
         say_diff(out, standing.diff())
+    if standing.made and not standing.undone:
+        say_later(out, standing.later)
     say(out)
 
 
-def _say_way_back(out: Console, standing: Standing, undo_command: str) -> None:
+def _say_way_back(out: Console, standing: Standing, command: Callable[..., str]) -> None:
     record, phase = standing.record, standing.record.status.phase
     undo = record.status.undo
     if phase is Phase.UNDONE:
         say(out, f"Undone{f' by {asked(undo.request)}' if undo else ''}.")
-    elif phase not in (Phase.APPLIED, Phase.PLANNED):
+        say_peace(out, record)
+    elif not standing.made and phase is not Phase.PLANNED:
         say(out, "Nothing was changed, so there is nothing to undo.")
-    elif standing.differences:
-        say(out, "An undo is refused while that is so: put the traffic by hand where you want it.")
+    elif standing.lost:
+        say(out, "There is nothing to put back.")
+    elif standing.made and standing.differences:
+        say(out, f"An undo is refused while that is so: {by_hand(record)}.")
     elif standing.made:
         say(out, ("Undo it with:" if not standing.undone else "Note that with:", "bold"))
-        say(out, f"  {undo_command}")
+        say(out, f"  {command('undo', str(record))}")
     elif not standing.fault:
         say(out, "The next delivery of the alert goes on from here.")
+
+
+def _say_exposed(out: Console, standing: Standing, command: Callable[..., str]) -> None:
+    """Print that the suspect still has what nobody took, and how to take that by hand."""
+    intent = standing.record.intent
+    if not standing.exposed:
+        return
+    say(out, (f"{intent.suspect} still gets its traffic. Take it away now, by hand, with:", "bold"))
+    target = f"{intent.target.ref.namespace}/{intent.target.ref.name}"
+    version = intent.suspect.version
+    if Action.REVERT_TO_STABLE in standing.exposed:
+        say(out, f"  {command('rollback', target, '--suspect', version or short(intent.suspect.host))}")
+    if Action.REMOVE_MIRRORS in standing.exposed:
+        say(out, f"  {command('stop-mirror', target, *(('--suspect', version) if version else ()))}")
+
+
+def say_later(out: Console, name: str, then: str = "undo that first") -> None:
+    """Print that another remediation changed the object after this one; empty: none did."""
+    if name:
+        say(out, "A later remediation, ", (name, "bold"), f", changed this object; {then}.")
+
+
+def say_peace(out: Console, record: Remediation) -> None:
+    """Print which alerts an undo holds off: those that began before it was asked for."""
+    undo = record.status.undo
+    if undo:
+        suspects = ", ".join(sorted(map(str, record.intent.suspects)))
+        began = f"Alerts that began before {_written(undo.requested_at)}"
+        say(out, f"{began} will not touch {suspects} here; a new firing will.")
+
+
+def by_hand(record: Remediation) -> str:
+    """What to do where an undo is refused."""
+    advice = "put the traffic by hand where you want it"
+    if record.intent.request or record.status.resolved:
+        return advice
+    return f"{advice}, and silence the alert first, or its next delivery takes it away again"
 
 
 def say_differences(out: Console, differences: Iterable[Difference]) -> None:

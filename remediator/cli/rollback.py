@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", metavar="NAMESPACE/NAME")
+@click.argument("target", metavar="NAME|NAMESPACE/NAME")
 @click.option(
     "--suspect",
     required=True,
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 def rollback(
     context: click.Context, /, target: str, suspect: str, stable: str | None, service: str | None, **values: Any
 ) -> None:
-    """Take a version's weight away in the VirtualService NAMESPACE/NAME.
+    """Take a version's weight away in a VirtualService.
 
     Shows the change and asks first. It is planned, proved and recorded as an alert's would be, under the policy
     `manual`, and `undo` takes it back. Mirrors stay; `stop-mirror` takes those.
 
     \b
-    Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something.
+    Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;
+    130 interrupted while it asked.
     \b
     Examples:
       remediator rollback shop/reviews --suspect v2 --reason "INC-4711: errors"

@@ -17,7 +17,8 @@ def show(context: click.Context, /, name: str, output: str, **values: Any) -> No
     """Show one remediation: alert, times, changes, and the way back.
 
     Where the routing object stands as it was left, as a unified diff; where somebody changed it since, what is
-    different. With -o json and -o yaml the record itself, as the API server keeps it.
+    different; where the suspect still gets traffic, how to take it away by hand. With -o json and -o yaml the record
+    itself, as the API server keeps it.
 
     \b
     Examples:
@@ -25,6 +26,7 @@ def show(context: click.Context, /, name: str, output: str, **values: Any) -> No
       remediator show shop/canary-errors-1b8a1b9b1d55 -o yaml
     """
     from datetime import UTC, datetime
+    from functools import partial
 
     from remediator.cli.lookup import in_namespace, named, opened
     from remediator.cli.record_view import say_record
@@ -34,9 +36,9 @@ def show(context: click.Context, /, name: str, output: str, **values: Any) -> No
 
     namespace = in_namespace(values.pop("namespace"))
     with opened(values) as place:
-        record = named(place.cluster.ledger, name, namespace)
+        record = named(place.cluster, name, namespace)
         if output != "text":
             emit(render(record), output)
             return
         found = standing(place.cluster, record)
-    say_record(console(), found, place.command(context, "undo", str(record)), datetime.now(UTC))
+    say_record(console(), found, partial(place.command, context), datetime.now(UTC))

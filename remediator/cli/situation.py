@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -26,6 +27,10 @@ from remediator.settings import Settings
 
 SYNC_DEADLINE_S = 15.0
 _POLL_S = 0.1
+
+_LACKING = "no permission to "
+"""How errors.Forbidden begins. It has to be granted first, so there is nothing to wait for."""
+_BETWEEN_CAUSES = re.compile(r"; (?=\S+ in \S.* not listed yet|no watch of |the watch of |nothing heard of )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def opened(values: dict[str, Any]) -> Iterator[Situation]:
         await_sync(
             lambda: cluster.health().routing_fault,
             deadline_s=SYNC_DEADLINE_S if is_live else 0.0,
-            advice="; check --kubeconfig and --context, or give files with -f" if is_live else "",
+            advice="check --kubeconfig and --context, or give files with -f" if is_live else "",
         )
         yield Situation(alerts, policies, cluster, ceiling, "live" if is_live else "file", bool(files))
     finally:
@@ -109,27 +114,30 @@ def _stdin(alert: str, files: tuple[str, ...]) -> str:
         raise InputError(f"standard input: cannot be read: {error.strerror}") from error
 
 
-def await_sync(fault: Callable[[], str], *, deadline_s: float, advice: str) -> None:
+def await_sync(fault: Callable[[], str], *, deadline_s: float, advice: str, what: str = "the routing objects") -> None:
     """Wait until the index of a cluster that was started can be believed.
 
     Args:
         fault: what is wrong with it; empty: nothing.
         deadline_s: seconds. Files are there or they are not; a cluster takes a while to list.
-        advice: what to do if it cannot; put behind the fault.
+        advice: what to do if it cannot, and waiting may have mended it.
+        what: cannot be read then.
 
     Raises:
-        Unavailable: it cannot.
+        Unavailable: it cannot; one cause a line. At once where a permission is missing.
     """
     deadline = time.monotonic() + deadline_s
     pause = threading.Event()
     found = fault()
     with _progress() as progress:
-        while found and time.monotonic() < deadline:
+        while found and _LACKING not in found and time.monotonic() < deadline:
             progress.update(f"Reading the cluster … {found}")
             pause.wait(_POLL_S)
             found = fault()
     if found:
-        raise Unavailable(f"the routing objects cannot be read: {found}{advice}")
+        causes = _BETWEEN_CAUSES.split(found)
+        lines = [f"{what} cannot be read: {causes[0]}", *causes[1:]]
+        raise Unavailable("\n".join(lines + ([advice] if advice and _LACKING not in found else [])))
 
 
 def _progress() -> Status:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("stop-mirror")
-@click.argument("target", metavar="NAMESPACE/NAME")
+@click.argument("target", metavar="NAME|NAMESPACE/NAME")
 @click.option(
     "--suspect",
     metavar="VERSION|HOST",
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 def stop_mirror(
     context: click.Context, /, target: str, suspect: str | None, service: str | None, **values: Any
 ) -> None:
-    """Remove mirrors from the VirtualService NAMESPACE/NAME.
+    """Remove mirrors from a VirtualService.
 
     Shows the change and asks first. It is planned, proved and recorded as an alert's would be, under the policy
     `manual`, and `undo` takes it back. Weights stay; `rollback` takes those.
 
     \b
-    Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something.
+    Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;
+    130 interrupted while it asked.
     \b
     Examples:
       remediator stop-mirror shop/reviews --reason "INC-4711: the shadow writes"

@@ -40,6 +40,8 @@ def stored(shown: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, An
             metadata[key] = written["metadata"][key]
         else:
             del metadata[key]
+    if metadata.get("annotations") == {} != written["metadata"].get("annotations"):
+        del metadata["annotations"]  # as an API server does
     result = {**shown, "metadata": metadata}
     if metadata.get("resourceVersion"):
         metadata["resourceVersion"] = _revision(result)

@@ -167,6 +167,8 @@ class _Asking:
     # -- what becomes of it
 
     def _ended(self, suspects: tuple[Suspect, ...]) -> Agreed | Settled:
+        if self.wish.stable is not None:
+            self.names.require_stable(self.wish.stable)
         if self.wish.stable is not None and any(suspect.version == self.wish.stable for suspect in suspects):
             message = f"{suspects[0]} is both accused and called stable; there is nothing better to send its traffic to"
             return Settled(Outcome.DENIED, Refusal(Reason.SUSPECT_IS_STABLE, message))

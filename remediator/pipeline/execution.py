@@ -10,11 +10,12 @@ look at the object ──▶ plan ──▶ intent ──▶ patch ──▶ Eve
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
 from remediator.errors import ClusterError, Conflict, NotFound
-from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.outcome import Outcome, Reason
 from remediator.pipeline.drafting import draft, granted, key_of, stamped, target_of
 from remediator.pipeline.endings import (
     ENDINGS,
@@ -23,11 +24,12 @@ from remediator.pipeline.endings import (
     carried_out,
     ended,
     failed,
-    idle,
     joined,
     named,
     outcomes,
 )
+from remediator.pipeline.idling import conclude_idle
+from remediator.pipeline.overruling import answered, overruled, overruling
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.settling import settle
 from remediator.pipeline.telling import announce, event_of
@@ -69,9 +71,10 @@ class _Execution:
         self._conflicts = 0
         self._certain = True
         """Whether the plan was made on what could be read."""
-        self._overruled: Rows = ()
+        self._left: Rows = ()
+        """How the cases ended that were left out on the way."""
         self._record: Remediation | None = None
-        """The intent: written by us, or read before the object was last looked at."""
+        """The intent that this work goes on from: written by us, or found, and then the object is looked at anew."""
 
     def run(self) -> Rows:
         """See `execute`."""
@@ -85,8 +88,8 @@ class _Execution:
                 continue
             except ClusterError as error:
                 rows = self._failed(error)
-            return (*self._overruled, *rows)
-        return (*self._overruled, *self._failed(Conflict(_MOVED)))
+            return (*self._left, *rows)
+        return (*self._left, *self._failed(Conflict(_MOVED)))
 
     def _look(self) -> Rows | None:
         """Plan on the object as it is. Rows: that is the end of it."""
@@ -106,17 +109,24 @@ class _Execution:
         return self._carry_out(record) if isinstance(record, Remediation) else record
 
     def _obey_undo(self) -> None:
-        """Leave out the alerts that a person has overruled by an undo; what another person asks for stays."""
-        work, rows = self._work, []
-        for case in (case for case in granted(work) if case.request is None):
-            undone = self._journal.taken_back(work.snapshot.routing.uid, case.demand.suspect, case.alert.starts_at)
-            if undone is not None:
-                row = case.row(work.ref, Outcome.DENIED, Reason.UNDONE, _overruled(undone))
-                rows.append((case.number, replace(row, remediation=undone.name)))
-        if rows:
-            self._overruled = (*self._overruled, *rows)
-            self._tell(tuple(rows))
-            self._work = work.without({number for number, _ in rows})
+        """Leave out the alerts that a person has overruled by an undo."""
+        for record, cases in overruled(self._work, self._journal):
+            self._leave(cases, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
+
+    def _leave(self, cases: Iterable[Case], outcome: Outcome, why: Refusal, record: Remediation) -> None:
+        """Go on without these cases: `record` tells how they end."""
+        changes = record.intent.changes if outcome is not Outcome.DENIED else ()
+        rows = tuple(
+            (
+                case.number,
+                replace(case.row(self._work.ref, outcome, *why.words), remediation=record.name, changes=changes),
+            )
+            for case in cases
+        )
+        self._tell(rows)
+        self._left = (*self._left, *rows)
+        self._work = self._work.without({number for number, _ in rows})
+        self._record = None
 
     # -- intent
 
@@ -129,15 +139,20 @@ class _Execution:
             record = None
         if record is None:
             return self._begin(first)
+        covered = answered(self._work, record)
         if record.taken_back:
-            why = Refusal(Reason.UNDONE, _overruled(record))
-            return named(ended(self._work, Outcome.DENIED, why), self._work, record.name)
+            self._leave(covered, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
+            return self._advance()
+        if record.unproven and record.name == stamp_of(self._work.snapshot.body):
+            # Its patch was made, and somebody has brought the suspect back since.
+            settle(self._journal, record, self._work.snapshot)
+            return self._begin(first, after=record)
         if record.status.phase in (Phase.PLANNED, Phase.FAILED):
             return self._take_up(record, first)
         ending = ENDINGS[self._work.mode]
         if record.status.phase is PHASES[ending.outcome] and self._work.mode is not Mode.ENFORCE:
-            why = Refusal(ending.reason, record.status.message)
-            return named(ended(self._work, ending.outcome, why, record.intent.changes), self._work, record.name)
+            self._leave(covered, ending.outcome, Refusal(ending.reason, record.status.message), record)
+            return self._advance()
         # It was applied, and somebody brought the suspect back since; or the policy goes further now.
         return self._begin(first, after=record)
 
@@ -161,7 +176,7 @@ class _Execution:
     def _take_up(self, record: Remediation, first: Case) -> Remediation:
         """Go on from an intent that is not known to be carried out."""
         wanted = draft(self._work, first, record.name, self._journal.now())
-        if wanted.intent.patch != record.intent.patch:
+        if replace(wanted.intent, hold_until=record.intent.hold_until) != record.intent:
             try:
                 record = self._journal.revise(record, wanted)
             except (Conflict, NotFound):
@@ -184,7 +199,9 @@ class _Execution:
         self._tell(rows)
         said = outcomes(rows, record.name)
         try:
-            self._journal.end(record, PHASES[ending.outcome], ending.reason, said.message if said else "", sent=True)
+            message = said.message if said else ""
+            sent = work.mode is Mode.ENFORCE
+            self._journal.end(record, PHASES[ending.outcome], ending.reason, message, sent=sent)
         except ClusterError as error:
             why = Refusal(Reason.UNAVAILABLE, f"{ending.said}, but the record {record} could not be completed: {error}")
             return named(ended(work, Outcome.FAILED, why), work, record.name)
@@ -193,10 +210,14 @@ class _Execution:
     def _write_down(self, name: str) -> None:
         """End the record that the object names as Applied, if nobody has: our own name is about to take the place of
         the only evidence that its patch was made."""
-        stamp = stamp_of(self._work.snapshot.body)
-        record = self._journal.ledger.get(self._work.ref.namespace, stamp) if stamp and stamp != name else None
-        if record is not None and record.status.phase is Phase.PLANNED:
-            settle(self._journal, record, self._work.snapshot)
+        stamp, namespace = stamp_of(self._work.snapshot.body), self._work.ref.namespace
+        if stamp is None or stamp == name:
+            return
+        ledger = self._journal.ledger
+        with suppress(NotFound):  # deleted since; there is nothing to write it on
+            record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
+            if record.unproven:
+                settle(self._journal, record, self._work.snapshot)
 
     def _send(self, name: str) -> None:
         work = self._work
@@ -218,40 +239,9 @@ class _Execution:
 
     def _idle(self) -> Rows:
         """Nothing to patch: what was begun is settled by what the object tells."""
-        work = self._work
-        rows = idle(work)
-        if self._record is not None:
-            self._settle(self._record, rows)
-        cases = {case.number: case for case in work.cases}
-        told = tuple((number, self._explained(cases[number], row)) for number, row in rows)
-        self._tell(told)
-        return told
-
-    def _explained(self, case: Case, row: AlertOutcome) -> AlertOutcome:
-        """The row, with the record that tells why there is nothing to do, if one of this firing does."""
-        stamp = stamp_of(self._work.snapshot.body)
-        for record in self._answering(case, stamp):
-            self._settle(record, ((case.number, row),))
-            if record.name == stamp:
-                row = replace(row, remediation=record.name)
-        return row
-
-    def _answering(self, case: Case, stamp: str | None) -> list[Remediation]:
-        """The records of this firing on this object: those of the index, and the one that the object names."""
-        journal, routing, alert = self._journal, self._work.snapshot.routing, case.alert
-        known = journal.answering(alert.fingerprint, alert.starts_at)
-        found = [record for record in known if record.intent.target.uid == routing.uid]
-        if stamp and key_of(self._work, case).turn(stamp) and stamp not in {record.name for record in found}:
-            # The index may lag behind a replica that made the patch, and died before it could say so.
-            with suppress(NotFound):  # deleted since
-                found.append(journal.ledger.read(routing.ref.namespace, stamp))
-        return found
-
-    def _settle(self, record: Remediation, rows: Rows) -> None:
-        if record.status.phase is Phase.PLANNED:
-            refused = next((row for _, row in rows if row.outcome is Outcome.DENIED), None)
-            why = Refusal(refused.reason, refused.message) if refused else None
-            settle(self._journal, record, self._work.snapshot, why)
+        rows = conclude_idle(self._work, self._journal, self._record)
+        self._tell(rows)
+        return rows
 
     def _failed(self, error: ClusterError) -> Rows:
         """How it ends where the cluster did not do what was asked; the record says so too, where that is final."""
@@ -278,12 +268,3 @@ class _Execution:
         cases = {case.number: case for case in self._work.cases}
         events = [event_of(cases[number], row, target, now) for number, row in rows]
         announce(self._journal.ledger, {event.name: event for event in events if event is not None}.values())
-
-
-def _overruled(record: Remediation) -> str:
-    undo = record.status.undo
-    by = f" by {undo.request.by} at {undo.requested_at.isoformat(timespec='seconds')}" if undo else ""
-    return (
-        f"{record.name} was undone{by}, after this alert began to fire; the person's decision stands. "
-        "An alert that fires anew is acted on again"
-    )

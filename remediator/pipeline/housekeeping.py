@@ -180,7 +180,8 @@ class _Round:
         record = self.cluster.ledger.read(*head.key)
         if record.status.phase is Phase.PLANNED:
             phase = look_and_settle(self.cluster, Journal(self.cluster.ledger, self.now), record)
-            self.settled[str(record)] = phase.value
+            if phase is not Phase.PLANNED:
+                self.settled[str(record)] = phase.value
 
     def _delete(self, head: Head) -> None:
         # As the index has it: if that is not what is stored, the precondition of the delete fails.

@@ -91,11 +91,21 @@ class Names:
             f"--suspect {text}: nothing says which host of {self._ref} is version {text}; name the host: {forms}"
         )
 
-    def unknown(self, text: str) -> InputError:
+    def unknown(self, text: str, flag: str = "--suspect") -> InputError:
         """It names nothing here."""
         return InputError(
-            f"--suspect {text}: {self._ref} has no host and no version of that name; it has {self._listed()}"
+            f"{flag} {text}: {self._ref} has no host and no version of that name; it has {self._listed()}"
         )
+
+    def require_stable(self, text: str) -> None:
+        """Let pass what may be a version or a host here.
+
+        Raises:
+            InputError: every host's versions are known, and it is none of them, and no host.
+        """
+        versions = [self.versions(host) for host in self.hosts]
+        if self.host(text) is None and all(versions) and not any(text in each for each in versions):
+            raise self.unknown(text, "--stable")
 
     @property
     def _ref(self) -> str:

@@ -14,7 +14,7 @@ from remediator.errors import ClusterError, Conflict, NotFound, NotSynced, Retri
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.settling import look_and_settle
 from remediator.records.journal import Journal
-from remediator.records.model import Phase, Remediation
+from remediator.records.model import Remediation
 
 Row = tuple[int, AlertOutcome]
 
@@ -45,7 +45,7 @@ def _noted(alert: Alert, row: AlertOutcome, cluster: Cluster, journal: Journal) 
 
 def _note(alert: Alert, record: Remediation, cluster: Cluster, journal: Journal) -> None:
     try:
-        if record.status.phase is Phase.PLANNED:  # no more deliveries will come that could settle it
+        if record.unproven:  # no more deliveries will come that could settle it
             look_and_settle(cluster, journal, record)
             record = journal.ledger.read(record.namespace, record.name)
         journal.resolve(record, alert.fingerprint, alert.ends_at or journal.now())

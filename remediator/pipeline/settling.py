@@ -9,6 +9,7 @@ from remediator.pipeline.telling import announce
 from remediator.records.events import Event
 from remediator.records.journal import Journal
 from remediator.records.model import PHASES, Phase, Remediation
+from remediator.traffic import undo
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
@@ -17,7 +18,10 @@ NOTHING_LEFT = "by the time the intent was taken up again there was nothing left
 
 
 def settle(journal: Journal, record: Remediation, live: Snapshot | None, otherwise: Refusal | None = None) -> Phase:
-    """End a record that is still Planned.
+    """End a record that is not known to be carried out.
+
+    The object tells: if it names the record, the patch was made, whatever the record says. If not, one that is
+    Planned comes to an end without it; one that has ended stays as it is.
 
     Args:
         live: its target as it is now; None: it is gone.
@@ -34,6 +38,11 @@ def settle(journal: Journal, record: Remediation, live: Snapshot | None, otherwi
         message = f"{'; '.join(intent.changes)} ({MADE})"
         announce(journal.ledger, [_made(record, message, journal)])
         return journal.end(record, Phase.APPLIED, Reason.PATCHED, message).status.phase
+    asked = record.status.undo
+    if asked is not None and live is not None and undo.is_undone(intent.undo, live.body):
+        return journal.undone(record, asked.request).status.phase
+    if record.status.phase is not Phase.PLANNED:
+        return record.status.phase
     if otherwise is None:
         return journal.end(record, Phase.EXPIRED, Reason.NOT_EXPOSED, NOTHING_LEFT).status.phase
     return journal.end(record, PHASES[Outcome.DENIED], otherwise.reason, otherwise.message).status.phase

@@ -88,7 +88,7 @@ class Pipeline:
         loaded = self.policies.current()
         prepared = prepare(notification.alerts, loaded.policies, self.cluster, self.ceiling)
         journal = Journal(self.cluster.ledger, self.clock.now)
-        rows = note_resolved(notification.alerts, prepared.rows, self.cluster, journal)
+        rows: list[tuple[int, AlertOutcome]] = []
         tools = Tools(
             cluster=self.cluster,
             journal=journal,
@@ -102,6 +102,8 @@ class Pipeline:
         else:
             for done in self.executor.map(lambda work: self._execute(work, tools), prepared.works):
                 rows += done
+        # Last: nobody suffers while it waits.
+        rows += note_resolved(notification.alerts, prepared.rows, self.cluster, journal)
         return settle(rows)
 
     def _execute(self, work: Work, tools: Tools) -> Rows:

@@ -43,7 +43,7 @@ def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Ev
         return None
     alert = case.alert
     firing = (alert.fingerprint, alert.starts_at.isoformat(), case.policy.name)
-    note = f"{row.message}. Alert {alert.name or alert.fingerprint}, policy {case.policy.name}"
+    note = f"{row.message}. {_asked(case)}"
     if row.outcome is Outcome.APPLIED and row.remediation:
         note = f"{note}; to undo: remediator undo {target.ref.namespace}/{row.remediation}"
     return Event(
@@ -57,6 +57,12 @@ def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Ev
         at=now,
         record=row.remediation,
     )
+
+
+def _asked(case: Case) -> str:
+    if case.request is None:
+        return f"Alert {case.alert.name or case.alert.fingerprint}, policy {case.policy.name}"
+    return f"Asked for by {case.request.by}" + (f": {case.request.reason}" if case.request.reason else "")
 
 
 def undo_event(record: Remediation, request: Request, said: AlertOutcome, now: datetime) -> Event:

@@ -19,9 +19,10 @@ from remediator.pipeline.endings import failure
 from remediator.pipeline.telling import announce, undo_event
 from remediator.records.journal import Journal
 from remediator.records.ledger import Ledger
-from remediator.records.model import Phase, Remediation, Request, Status, Undoing
+from remediator.records.model import Phase, Remediation, Request, Undoing
 from remediator.traffic import undo as way_back
 from remediator.traffic import virtualservice
+from remediator.traffic.exposure import Facts
 from remediator.traffic.patch import Patch
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
@@ -50,8 +51,10 @@ class Ending:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What was put back, each the reverse of a change of the record's."""
-        return tuple(f"undone: {change}" for change in self.record.intent.changes) if self.after is not None else ()
+        """What was put back, as a person reads it."""
+        if self.before is None or self.after is None:
+            return ()
+        return way_back.described(virtualservice.read(self.before), virtualservice.read(self.after))
 
     @property
     def row(self) -> AlertOutcome:
@@ -85,7 +88,7 @@ def undo(
         request: who asks, and why.
         dry_run: the server tries it and keeps nothing; nor is anything recorded.
     """
-    attempt = _Undo(cluster, Journal(cluster.ledger, now), request, dry_run)
+    attempt = _Undo(cluster, Journal(cluster.ledger, now), request, dry_run, record.status.undo is None)
     for _ in range(ATTEMPTS):
         try:
             return attempt.on(record)
@@ -106,12 +109,14 @@ class _Undo:
     journal: Journal
     request: Request
     dry_run: bool
+    is_first: bool
+    """Nobody has asked for this undo before."""
 
     def on(self, record: Remediation) -> Ending:
         """One attempt. Raises Conflict: begin again with the record as it is then."""
         if record.status.phase is Phase.UNDONE:
             return Ending(record, Outcome.UNCHANGED, Reason.UNDONE, f"{record.name} was undone before{_by(record)}")
-        if record.status.phase not in (Phase.APPLIED, Phase.PLANNED):
+        if record.status.phase is not Phase.APPLIED and not record.unproven:
             message = f"{record.name} is {record.status.phase}: it changed nothing, so there is nothing to put back"
             return Ending(record, Outcome.UNCHANGED, Reason.NOT_APPLIED, message)
         try:
@@ -120,8 +125,11 @@ class _Undo:
             return self._gone(record, "is gone")
         if live.routing.uid != record.intent.target.uid:
             return self._gone(record, "is another object of that name now")
-        if record.status.phase is Phase.PLANNED and stamp_of(live.body) != record.name:
-            message = f"{record.name} is Planned, and its patch was not made: there is nothing to put back"
+        if record.unproven and record.status.undo is None and stamp_of(live.body) != record.name:
+            yet = ", or not yet" if record.status.phase is Phase.PLANNED else ""
+            message = (
+                f"{record.name} is {record.status.phase}: it changed nothing{yet}, so there is nothing to put back"
+            )
             return Ending(record, Outcome.UNCHANGED, Reason.NOT_APPLIED, message)
         return self._put_back(record, live)
 
@@ -138,14 +146,14 @@ class _Undo:
             raise
         except ClusterError as error:
             return self.failed(record, error)
+        done = Ending(record, Outcome.APPLIED, Reason.UNDONE, "", live.body, after)
         said = "would put back" if self.dry_run else "put back"
-        message = f"{said} what {record.name} changed on {target}: {'; '.join(record.intent.changes)}"
+        message = f"{said} what {record.name} changed on {target}: {'; '.join(done.changes)}"
         try:
-            record = self._done(record)
+            return replace(done, message=message, record=self._done(record))
         except ClusterError as error:
             message += f"; but the record could not be completed ({error}): undo it again to have that done"
-            return Ending(record, Outcome.FAILED, Reason.UNAVAILABLE, message, live.body, after)
-        return Ending(record, Outcome.APPLIED, Reason.UNDONE, message, live.body, after)
+            return replace(done, outcome=Outcome.FAILED, reason=Reason.UNAVAILABLE, message=message)
 
     def _way_back(self, record: Remediation, live: Snapshot) -> Patch | Ending:
         """The patch that puts everything back, or why there is none."""
@@ -158,14 +166,23 @@ class _Undo:
             return self._refused(record, live, differences)
         try:
             patch = way_back.patch(operations, live.body)
-            faults = virtualservice.faults(patch.applied(live.body))
+            faults = self._faults(live, patch.applied(live.body))
         except LookupError as error:
             why = Refusal(Reason.REJECTED, f"the record's spec.undo was edited by hand, and does not fit: {error}")
             return self._denied(record, why, live)
         if faults:
-            why = Refusal(Reason.UNSAFE_PLAN, f"Istio would refuse the result: {'; '.join(faults[:5])}")
+            why = Refusal(Reason.UNSAFE_PLAN, f"it would not be safe to put it back: {'; '.join(faults[:5])}")
             return self._denied(record, why, live)
         return patch
+
+    def _faults(self, live: Snapshot, after: dict[str, Any]) -> tuple[str, ...]:
+        """Why the object must not become `after`: Istio would refuse it, or a destination has gone meanwhile."""
+        facts = Facts(live.routing.ref.namespace, live.rules)
+        new = facts.black_holes(virtualservice.read(after)) - facts.black_holes(live.routing)
+        gone = (
+            f"{route} would send traffic to {where}, which no DestinationRule defines" for route, where in sorted(new)
+        )
+        return (*virtualservice.faults(after), *gone)
 
     def failed(self, record: Remediation, error: ClusterError) -> Ending:
         """How it ends where the cluster did not do what was asked."""
@@ -183,8 +200,9 @@ class _Undo:
         return replace(denied, differences=differences)
 
     def _denied(self, record: Remediation, why: Refusal, live: Snapshot | None = None) -> Ending:
-        """A final no; the request is taken from the record again, since nothing was given back."""
-        if record.status.undo is not None and not self.dry_run:
+        """A final no. Nothing was given back, so our request is taken from the record again; an earlier one stays, for
+        nobody knows how far that came."""
+        if self.is_first and record.status.undo is not None and not self.dry_run:
             with suppress(ClusterError):  # it then stays asked for, and can be asked for again
                 record = self.journal.set_status(record, lambda status: replace(status, undo=None))
         return Ending(record, Outcome.DENIED, why.reason, why.message, before=live.body if live else None)
@@ -200,22 +218,7 @@ class _Undo:
 
     def _done(self, record: Remediation) -> Remediation:
         """Note that what was changed is put back."""
-        if self.dry_run:
-            return record
-        now = self.journal.now()
-
-        def done(status: Status) -> Status:
-            asked = status.undo or Undoing(self.request, now)
-            return replace(
-                status,
-                phase=Phase.UNDONE,
-                reason=Reason.UNDONE,
-                message=f"undone by {asked.request.by}",
-                finished_at=now,
-                undo=replace(asked, done_at=asked.done_at or now),
-            )
-
-        return self.journal.set_status(record, done)
+        return record if self.dry_run else self.journal.undone(record, self.request)
 
 
 def _by(record: Remediation) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
 from remediator.records.ledger import Ledger
-from remediator.records.model import Phase, Remediation, Resolution, Status
+from remediator.records.model import Phase, Remediation, Request, Resolution, Status, Undoing
 from remediator.records.naming import Key
 from remediator.traffic.suspect import Suspect
 
@@ -22,6 +22,17 @@ _ATTEMPTS = 8
 
 Draft = Callable[[str], Remediation]
 """The record that would be begun under a name; its patch carries that name."""
+
+Firing = tuple[str, datetime]
+"""Fingerprint and start of an alert."""
+
+
+def overrules(record: Remediation, suspect: Suspect, firing: Firing) -> bool:
+    """Whether the undo of `record` stands against an alert that accuses `suspect`."""
+    undo = record.status.undo
+    if undo is None:
+        return False
+    return firing in record.intent.firings or (suspect in record.intent.suspects and undo.requested_at >= firing[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +99,11 @@ class Journal:
         """
 
         def ended(current: Remediation) -> Remediation | None:
-            there = current.status.phase
-            if there is phase or current.taken_back or (there is Phase.APPLIED and phase is not Phase.APPLIED):
+            there = current.status
+            if there.phase in (Phase.APPLIED, Phase.UNDONE):
+                return None
+            overtaken = current is not record and there.phase is not Phase.PLANNED and phase is not Phase.APPLIED
+            if overtaken or (there.phase, there.reason, there.message) == (phase, reason, message):
                 return None
             return current.ended(phase, reason, message, self.now())
 
@@ -108,6 +122,27 @@ class Journal:
 
         return self._written(record, resolved)
 
+    def undone(self, record: Remediation, request: Request) -> Remediation:
+        """Write that what it changed is put back.
+
+        Args:
+            request: who asks now; whoever asked first stays on the record.
+        """
+        now = self.now()
+
+        def done(status: Status) -> Status:
+            asked = status.undo or Undoing(request, now)
+            return replace(
+                status,
+                phase=Phase.UNDONE,
+                reason=Reason.UNDONE,
+                message=f"undone by {asked.request.by}",
+                finished_at=now,
+                undo=replace(asked, done_at=asked.done_at or now),
+            )
+
+        return self.set_status(record, done)
+
     def set_status(self, record: Remediation, change: Callable[[Status], Status]) -> Remediation:
         """Write what `change` makes of the status as it is now."""
         return self._written(record, lambda current: replace(current, status=change(current.status)))
@@ -117,16 +152,15 @@ class Journal:
         found = self.ledger.answering(fingerprint)
         return tuple(record for record in found if (fingerprint, starts_at) in record.intent.firings)
 
-    def taken_back(self, target_uid: str, suspect: Suspect, starts_at: datetime) -> Remediation | None:
+    def taken_back(self, target_uid: str, suspect: Suspect, firing: Firing) -> Remediation | None:
         """The record by whose undo a person gave the traffic back since this alert began, by the index.
 
         It counts for every alert that began before: another one that accuses the same version would otherwise do
-        again at once what the person has just undone.
+        again at once what the person has just undone. For the record's own alerts no clock is asked.
         """
         for found in self.ledger.touching(target_uid):
             record = self.ledger.get(*found.key) if found.taken_back else None
-            undo = record.status.undo if record else None
-            if record and undo and undo.requested_at >= starts_at and suspect in record.intent.suspects:
+            if record is not None and overrules(record, suspect, firing):
                 return record
         return None
 
@@ -147,6 +181,6 @@ class Journal:
                 return self.ledger.conclude(wanted)
             except Conflict:
                 current = self.ledger.read(record.namespace, record.name)
-            if sent and current.intent.patch != record.intent.patch:
+            if sent and current.intent != record.intent:
                 current = self.ledger.rewrite(replace(current, intent=record.intent))
         raise Conflict(f"the record {record} changed {_ATTEMPTS} times while its status was written")

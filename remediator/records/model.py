@@ -196,6 +196,11 @@ class Remediation:
         return TargetRef(KIND, self.namespace, self.name)
 
     @property
+    def unproven(self) -> bool:
+        """Whether it is not known to be carried out; it was, all the same, if the object names it."""
+        return self.status.phase in (Phase.PLANNED, Phase.FAILED, Phase.EXPIRED)
+
+    @property
     def taken_back(self) -> bool:
         """Whether a person gave the traffic back, or is about to: this firing is not acted on again."""
         return self.status.phase is Phase.UNDONE or self.status.undo is not None

@@ -174,7 +174,8 @@ def _status(status: Mapping[str, Any]) -> Status:
     undo, reason = status.get("undo"), status.get("reason")
     return Status(
         phase=Phase(status.get("phase") or Phase.PLANNED.value),
-        reason=Reason(reason) if reason else None,
+        # A word of a later version's: the record is not to be lost for it.
+        reason=Reason(reason) if reason in tuple(Reason) else None,
         message=str(status.get("message") or ""),
         applied_at=parse_time(status["appliedAt"]) if status.get("appliedAt") else None,
         finished_at=parse_time(status["finishedAt"]) if status.get("finishedAt") else None,

@@ -85,14 +85,27 @@ class Facts:
     def dead_ends(self, routing: RoutingObject) -> Iterator[Advice]:
         """A warning for each destination whose subset no DestinationRule defines, where there is one for its host."""
         for route in routing.routes:
-            for destination in route.destinations:
-                subset = destination.subset
-                if subset and self.rules.versions(destination.host, subset, self.namespace) == frozenset():
-                    yield Advice(
-                        f"spec.{route.protocol}[{route.index}]",
-                        f"no DestinationRule for {short(destination.host)} defines subset {subset}; requests fail.",
-                        "Define the subset, or name one that is there.",
-                    )
+            for destination in filter(self.is_dead, route.destinations):
+                yield Advice(
+                    f"spec.{route.protocol}[{route.index}]",
+                    f"no DestinationRule for {short(destination.host)} defines subset {destination.subset}; "
+                    "requests fail.",
+                    "Define the subset, or name one that is there.",
+                )
+
+    def is_dead(self, destination: Destination) -> bool:
+        """Whether no DestinationRule defines the destination's subset, where there is one for its host."""
+        host, subset = destination.host, destination.subset
+        return subset is not None and self.rules.versions(host, subset, self.namespace) == frozenset()
+
+    def black_holes(self, routing: RoutingObject) -> frozenset[tuple[str, str]]:
+        """The routes, and in each the destination, that send traffic to where nothing is."""
+        return frozenset(
+            (str(route), str(share.destination))
+            for route in routing.routes
+            for share in route.shares
+            if share.weight > 0 and route.reachable and self.is_dead(share.destination)
+        )
 
     def _has_another_host(self, route: Route, suspect: Suspect) -> bool:
         return any(

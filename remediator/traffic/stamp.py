@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -11,6 +12,9 @@ from remediator.traffic.patch import ABSENT, Edit, Patch
 ANNOTATION: Final = "remediator.io/remediation"
 """Not of istio.io: a change of such an annotation would make Istio push to every proxy
 (istio pilot/pkg/model/config_compare.go)."""
+
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+"""What can name an object. Anybody who may edit the routing object can write something else there."""
 
 
 def stamp(patch: Patch, body: Mapping[str, Any], name: str) -> Patch:
@@ -25,7 +29,7 @@ def stamp(patch: Patch, body: Mapping[str, Any], name: str) -> Patch:
 
 
 def stamp_of(body: Mapping[str, Any]) -> str | None:
-    """The remediation that `body` names; None where it names none."""
+    """The remediation that `body` names; None where it names none, or what is no name."""
     annotations = body["metadata"].get("annotations")
     name = annotations.get(ANNOTATION) if isinstance(annotations, Mapping) else None
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else None

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from remediator.traffic import virtualservice
 from remediator.traffic.patch import ABSENT, Edit, Operation, Patch, Path, apply, pointer
+from remediator.traffic.plan import Plan
 from remediator.traffic.stamp import ANNOTATION, stamp_of
+from remediator.traffic.view import RoutingObject
 
 _UID = pointer(("metadata", "uid"))
 _ANNOTATIONS: Path = ("metadata", "annotations")
@@ -89,8 +92,9 @@ def is_undone(undo: Sequence[Operation], live: Mapping[str, Any]) -> bool:
 def patch(undo: Sequence[Operation], live: Mapping[str, Any]) -> Patch:
     """`undo` as a patch for `live`, at its uid and resourceVersion.
 
-    The annotation goes back to what it was if it still names the remediation that is undone. The last annotation
-    takes its object with it: Kubernetes keeps no empty one.
+    The annotation goes back to what it was if it still names the remediation that is undone. Only our key ever goes:
+    beside it there may be annotations that the index does not show (cluster/inventory.py, lean), and an empty object
+    of annotations Kubernetes drops by itself.
 
     Raises:
         LookupError: something is no longer as we left it (`differences` says what), or `undo` changes what no
@@ -110,6 +114,22 @@ def patch(undo: Sequence[Operation], live: Mapping[str, Any]) -> Patch:
         if pointer(typed) != _UID
     )
     return Patch(str(metadata["uid"]), str(metadata["resourceVersion"]), tuple(expects), edits)
+
+
+def described(before: RoutingObject, after: RoutingObject) -> tuple[str, ...]:
+    """What an undo changes, as a person reads it: `http[0]: reviews.shop subset v2 weight 0 → 10`."""
+    lines: list[str] = []
+    for old, new in zip(before.routes, after.routes, strict=True):
+        was, now = (replace(before, routes=(replace(route, mirrors=()),)) for route in (old, new))
+        lines += Plan(was, now, ()).changes
+        # Their positions in a list move where one comes back before them.
+        there = Counter((mirror.destination, mirror.percentage) for mirror in old.mirrors)
+        for mirror in new.mirrors:
+            if there[mirror.destination, mirror.percentage] > 0:
+                there[mirror.destination, mirror.percentage] -= 1
+            else:
+                lines.append(f"{new}: mirror to {mirror.destination} ({mirror.percentage:g} %) restored")
+    return tuple(lines)
 
 
 def _places(left: Mapping[str, Any], patch: Patch) -> Iterator[Path]:
@@ -189,9 +209,6 @@ def _edit(operation: Operation, undo: Sequence[Operation], state: Mapping[str, A
         own = (test.get("value") for test in undo if (test["op"], test["path"]) == ("test", operation["path"]))
         if stamp_of(state) not in own:
             return None
-        annotations = state["metadata"]["annotations"]
-        if operation["op"] == "remove" and len(annotations) == 1:
-            return Edit(_ANNOTATIONS, annotations, ABSENT)
     *place, last = _parts(operation["path"])
     parent, found = _look(state, tuple(place)), _look(state, (*place, last))
     in_list = isinstance(parent, list) and str(last).isdecimal()
