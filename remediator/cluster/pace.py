@@ -18,8 +18,9 @@ class Pace:
     longest: float = 300.0
     """How long the server is asked to keep one watch open: at random between these, so that watches spread."""
     first_wait: float = 0.2
-    longest_wait: float = 30.0
-    """After a failure; doubled each time, and shortened by up to a half at random."""
+    longest_wait: float = 5.0
+    """After a failure; doubled each time, and shortened by up to a half at random. Not longer: the index is not
+    believed until a watch is open again, and users wait for us after an outage. A few replicas are no storm."""
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     """From 0 to 1."""

@@ -144,9 +144,10 @@ class _Execution:
             self._leave(covered, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
             return self._advance()
         if record.unproven and record.name == stamp_of(self._work.snapshot.body):
-            # Its patch was made, and somebody has brought the suspect back since.
+            # Its patch was made, and somebody has brought the suspect back since: that is for another record.
             settle(self._journal, record, self._work.snapshot)
-            return self._begin(first, after=record)
+            self._record = self._journal.read_again(record)
+            raise _Again
         if record.status.phase in (Phase.PLANNED, Phase.FAILED):
             return self._take_up(record, first)
         ending = ENDINGS[self._work.mode]
