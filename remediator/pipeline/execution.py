@@ -10,7 +10,7 @@ look at the object ──▶ plan ──▶ intent ──▶ patch ──▶ Eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ from remediator.pipeline.endings import (
     outcomes,
 )
 from remediator.pipeline.idling import conclude_idle
-from remediator.pipeline.overruling import answered, overruled, overruling
+from remediator.pipeline.overruling import answered, overruled, overruling, settle_others
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.settling import settle
 from remediator.pipeline.telling import announce, event_of
@@ -113,8 +113,10 @@ class _Execution:
         for record, cases in overruled(self._work, self._journal):
             self._leave(cases, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
 
-    def _leave(self, cases: Iterable[Case], outcome: Outcome, why: Refusal, record: Remediation) -> None:
+    def _leave(self, cases: Sequence[Case], outcome: Outcome, why: Refusal, record: Remediation) -> None:
         """Go on without these cases: `record` tells how they end."""
+        if outcome is Outcome.DENIED:
+            settle_others(self._work, self._journal, cases, record)
         changes = record.intent.changes if outcome is not Outcome.DENIED else ()
         rows = tuple(
             (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from remediator.pipeline.drafting import granted
 from remediator.pipeline.preparation import Case, Work
+from remediator.pipeline.settling import settle
 from remediator.records.journal import Firing, Journal, overrules
 from remediator.records.model import Remediation
 
@@ -33,6 +36,18 @@ def overruled(work: Work, journal: Journal) -> list[tuple[Remediation, list[Case
         if undone is not None:
             found.setdefault(undone.name, (undone, []))[1].append(case)
     return list(found.values())
+
+
+def settle_others(work: Work, journal: Journal, cases: Iterable[Case], record: Remediation) -> None:
+    """End what was begun for overruled cases under other names than `record`'s, which nobody will take up any more.
+
+    Raises:
+        ClusterError: one could not be found or settled.
+    """
+    for case in cases:
+        for other in journal.answering(*firing_of(case)):
+            if other.unproven and other.name != record.name and other.intent.target.uid == work.snapshot.routing.uid:
+                settle(journal, other, work.snapshot)
 
 
 def overruling(record: Remediation) -> str:
