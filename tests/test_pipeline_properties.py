@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from remediator.errors import ClusterError, Unavailable
@@ -297,13 +297,23 @@ def assert_the_last_one_can_be_undone(mesh: Mesh) -> None:
     assert content(last.before) == content(mesh.live), f"the undo did not restore it: {ending.message}"
 
 
-@settings(max_examples=250)
+AGAIN = (Turn(Deliver(("a", "b"))), Turn(BringBack()))
+"""One record is Applied, and there is cause for a next one."""
+
+
+@settings(max_examples=150)
+# Found by this test: an intent was never settled, since the undo of an earlier one overrules its alerts.
+@example([*AGAIN, Turn(Deliver(("a",)), Dies(), step=3), Turn(Undo(0))])
+@example([*AGAIN, Turn(Deliver(("a", "b")), Dies(), step=5), Turn(Undo(0))])
+@example([*AGAIN, Turn(Deliver(("b",)), Dies(), step=1), Turn(Undo(1))])
+# Rare, and worth a look each time: an undo dies after its patch, and before it can say so.
+@example([Turn(Deliver(("a",))), Turn(Undo(0), Dies(), step=5)])
 @given(histories(Mode.ENFORCE))
 def test_records_and_traffic_agree_whatever_happens(history: list[Turn]) -> None:
     assert_consistent(history)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(histories(Mode.ENFORCE, Mode.OBSERVE, Mode.APPROVE))
 def test_records_and_traffic_agree_whatever_the_mode_is_changed_to(history: list[Turn]) -> None:
     assert_consistent(history)

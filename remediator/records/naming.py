@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 _LONGEST_POLICY = 40
 """Characters of the policy's name: the whole then fits in the value of a label (63)."""
@@ -28,12 +29,9 @@ class Key:
                 brought the suspect back since; and so on.
 
         >>> Key("ab", datetime(2026, 1, 1), "canary", "uid").name(2)
-        'canary-1b8a1b9b1d55-2'
+        'canary-06e9ae7170c9-2'
         """
-        parts = (self.fingerprint, self.starts_at.isoformat(timespec="microseconds"), self.policy, self.target_uid)
-        digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:_DIGITS]
-        base = f"{self.policy[:_LONGEST_POLICY].strip('-.')}-{digest}"
-        return base if turn == 1 else f"{base}-{turn}"
+        return _base(self) if turn == 1 else f"{_base(self)}-{turn}"
 
     def turn(self, name: str) -> int:
         """Which turn the record `name` is; 0 if it is not of this key."""
@@ -41,3 +39,11 @@ class Key:
         if name == base:
             return 1
         return int(last) if name == f"{base}-{last}" and last.isdecimal() and len(last) < 7 else 0
+
+
+@lru_cache(maxsize=1024)
+def _base(key: Key) -> str:
+    """The name of the first turn; kept, for it is held against the name of every record of a target."""
+    parts = (key.fingerprint, key.starts_at.isoformat(timespec="microseconds"), key.policy, key.target_uid)
+    digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:_DIGITS]
+    return f"{key.policy[:_LONGEST_POLICY].strip('-.')}-{digest}"
