@@ -177,11 +177,13 @@ class FakeLedger:
     def get(self, namespace: str, name: str) -> Remediation | None:
         return next((each for each in self._indexed() if (each.namespace, each.name) == (namespace, name)), None)
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
-        return tuple(each for each in self._indexed() if fingerprint in {found for found, _ in each.intent.firings})
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+        found = (each for each in self._indexed() if fingerprint in {name for name, _ in each.intent.firings})
+        return tuple(map(head, found))
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
-        return tuple(head(each) for each in self._indexed() if each.intent.target.uid == target_uid)
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
+        found = (head(each) for each in self._indexed() if each.intent.target.uid == target_uid)
+        return tuple(each for each in found if each.taken_back)
 
     def _indexed(self) -> list[Remediation]:
         if "index" in self.fails:

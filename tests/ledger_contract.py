@@ -331,7 +331,7 @@ class LedgerContract:
         assert () == tuple(world.ledger.heads())
         assert world.ledger.get("shop", "canary-1") is None
         assert () == world.ledger.answering("f00d")
-        assert () == world.ledger.touching("uid-1")
+        assert () == world.ledger.taken_back("uid-1")
 
     def test_the_index_has_the_newest_first(self, world: LedgerWorld) -> None:
         names = [("shop", "c"), ("web", "a"), ("shop", "a"), ("shop", "b")]
@@ -396,18 +396,20 @@ class LedgerContract:
         assert [("shop", "other"), ("web", "beside")] == answering("cafe")
         assert [] == answering("none")
 
-    def test_finds_the_records_of_a_routing_object(self, world: LedgerWorld) -> None:
+    def test_finds_what_a_person_has_taken_back_on_a_routing_object(self, world: LedgerWorld) -> None:
         """By its uid: another object of the same name is another one."""
         for name, namespace, uid in (("b", "shop", "uid-1"), ("a", "shop", "uid-2"), ("a", "web", "uid-1")):
             made = record(name, namespace)
             target = replace(made.intent.target, uid=uid)
-            world.ledger.create(replace(made, intent=replace(made.intent, target=target)))
+            made = world.ledger.create(replace(made, intent=replace(made.intent, target=target)))
+            world.ledger.conclude(replace(made, status=TAKEN_BACK))
+        world.ledger.create(record("stands"))
 
-        world.eventually(lambda: len(world.ledger.heads()) == 3)
+        world.eventually(lambda: 3 == [each.taken_back for each in world.ledger.heads()].count(True))
 
-        assert [("shop", "b"), ("web", "a")] == keys(world.ledger.touching("uid-1"))
-        assert [("shop", "a")] == keys(world.ledger.touching("uid-2"))
-        assert () == world.ledger.touching("uid-3")
+        assert [("shop", "b"), ("web", "a")] == keys(world.ledger.taken_back("uid-1"))
+        assert [("shop", "a")] == keys(world.ledger.taken_back("uid-2"))
+        assert () == world.ledger.taken_back("uid-3")
 
     def test_a_rewritten_record_answers_what_it_now_says(self, world: LedgerWorld) -> None:
         made = world.ledger.create(record(also=(companion("beef"),)))

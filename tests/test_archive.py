@@ -49,8 +49,8 @@ def test_gives_back_what_was_put(whole: Remediation) -> None:
 
     assert stored == made.get(whole.namespace, whole.name)
     assert (head(stored),) == made.heads()
-    assert (stored,) == made.answering(stored.intent.alert.fingerprint)
-    assert (head(stored),) == made.touching(stored.intent.target.uid)
+    assert (head(stored),) == made.answering(stored.intent.alert.fingerprint)
+    assert stored.taken_back == bool(made.taken_back(stored.intent.target.uid))
 
 
 def test_the_newest_are_first_and_equals_go_by_name() -> None:
@@ -91,7 +91,7 @@ def test_what_is_dropped_is_found_no_more() -> None:
 
     assert (0, ()) == (len(made), made.heads())
     assert made.get("shop", "canary-1") is None
-    assert () == made.answering("f00d") == made.answering("beef") == made.touching("uid-1")
+    assert () == made.answering("f00d") == made.answering("beef") == made.taken_back("uid-1")
     assert made.version("shop", "canary-1") is None
 
 
@@ -132,35 +132,44 @@ def test_what_the_source_has_no_more_is_forgotten(known: str | None, expected: s
     assert expected == made.version("shop", "canary-1")
 
 
+_Step = tuple[str, str | None, str, Status, int]
+
 changes = st.lists(
     st.tuples(
-        st.sampled_from("abc"), st.sampled_from(["f00d", "beef", "cafe", None]), st.sampled_from(["uid-1", "uid-2"])
+        st.sampled_from("abc"),
+        st.sampled_from(["f00d", "beef", "cafe", None]),
+        st.sampled_from(["uid-1", "uid-2"]),
+        st.sampled_from([APPLIED, TAKEN_BACK]),
+        st.integers(0, 3),
     ),
     max_size=12,
 )
 
 
 @given(changes)
-def test_any_sequence_of_changes_leaves_what_the_last_of_each_said(steps: list[tuple[str, str | None, str]]) -> None:
+def test_any_sequence_of_changes_leaves_what_the_last_of_each_said(
+    steps: list[tuple[str, str | None, str, Status, int]],
+) -> None:
     made, expected = Archive(), dict[str, Remediation]()
-    for late, (name, fingerprint, uid) in enumerate(steps):
+    for name, fingerprint, uid, status, late in steps:
         if fingerprint is None:
             made.drop("shop", name)
             expected.pop(name, None)
             continue
         stored = at(name, late=late, alert=accused(fingerprint), also=(companion("beef"),))
         target = replace(stored.intent.target, uid=uid)
-        expected[name] = replace(stored, intent=replace(stored.intent, target=target))
+        expected[name] = replace(stored, intent=replace(stored.intent, target=target), status=status)
         made.put(expected[name])
 
-    newest_first = sorted(expected.values(), key=lambda each: each.created_at or NOON, reverse=True)
+    by_name = sorted(expected.values(), key=lambda each: each.name)
+    newest_first = sorted(by_name, key=lambda each: each.created_at or NOON, reverse=True)
     assert [head(each) for each in newest_first] == list(made.heads())
     for fingerprint in ("f00d", "beef", "cafe"):
-        answering = [each for each in expected.values() if fingerprint in {found for found, _ in each.intent.firings}]
+        answering = [each for each in by_name if fingerprint in {found for found, _ in each.intent.firings}]
         assert keys(answering) == keys(made.answering(fingerprint))
     for uid in ("uid-1", "uid-2"):
-        touching = [each for each in expected.values() if each.intent.target.uid == uid]
-        assert keys(touching) == keys(made.touching(uid))
+        taken_back = [each for each in by_name if each.intent.target.uid == uid and each.taken_back]
+        assert keys(taken_back) == keys(made.taken_back(uid))
 
 
 def test_threads_do_not_disturb_each_other() -> None:
@@ -284,6 +293,12 @@ def test_no_body_ends_the_watch(data: st.DataObject) -> None:
         pytest.param(("status", "resolved", 0, "afterSeconds"), 1e308, id="longer than any time"),
         pytest.param(("metadata", "creationTimestamp"), None, id="no time of creation"),
         pytest.param(("metadata", "resourceVersion"), None, id="no resourceVersion"),
+        pytest.param(("spec", "suspect", "host"), None, id="no host"),
+        pytest.param(("spec", "suspect", "host"), "", id="an empty host"),
+        pytest.param(("spec", "suspect", "version"), {}, id="a version that is no text"),
+        pytest.param(("spec", "alert", "fingerprint"), "", id="an empty fingerprint"),
+        pytest.param(("spec", "policy", "name"), "", id="an empty policy"),
+        pytest.param(("status", "resolved", 0, "fingerprint"), "", id="resolved without a fingerprint"),
     ],
 )
 def test_odd_values_do_not_end_the_watch(path: tuple[str | int, ...], value: object) -> None:

@@ -316,7 +316,7 @@ def test_an_own_write_is_known_before_its_event(start: Start, network: Relay, ap
     world.ledger.conclude(replace(made, status=APPLIED))
     assert [Phase.APPLIED] == [each.phase for each in world.ledger.heads()]
     rewritten = world.ledger.rewrite(replace(world.ledger.read("shop", "canary-1"), intent=intent(stable="v1")))
-    assert (head(rewritten),) == world.ledger.touching("uid-1")
+    assert (head(rewritten),) == world.ledger.answering("f00d")
     found = world.ledger.get("shop", "canary-1")
     assert found is not None
     assert stored(rewritten) == stored(found)
@@ -389,7 +389,7 @@ def test_a_cluster_that_nobody_started_says_that_it_has_no_index(world: RealWorl
         world.bare.heads,
         lambda: world.bare.get("shop", "a"),
         lambda: world.bare.answering("a"),
-        lambda: world.bare.touching("a"),
+        lambda: world.bare.taken_back("a"),
     ):
         with pytest.raises(NotSynced, match=r"remediations\.remediator\.io in all namespaces not listed yet"):
             look()
@@ -498,6 +498,7 @@ def allowed(do: Any) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("api_server")  # skips where there is none
 def test_without_our_crd_it_says_what_to_do() -> None:
     with running_api_server(ours=False) as server:
         server.namespace("shop")

@@ -298,7 +298,7 @@ def test_one_record_that_cannot_be_understood_stops_everything(tmp_path: Path, f
         cluster.ledger.heads,
         lambda: cluster.ledger.get("shop", "good"),
         lambda: cluster.ledger.answering("f00d"),
-        lambda: cluster.ledger.touching("uid-1"),
+        lambda: cluster.ledger.taken_back("uid-1"),
         lambda: list(cluster.ledger.listed()),
         lambda: cluster.ledger.read("shop", "good"),
         lambda: cluster.ledger.create(record("new")),
@@ -587,7 +587,7 @@ def test_threads_see_their_own_records_at_once(tmp_path: Path) -> None:
             made = ledger.create(record(f"canary-{worker}-{number}"))
             made = ledger.conclude(replace(made, status=APPLIED))
             found = ledger.get("shop", made.name)
-            if found is None or stored(made) != stored(found) or head(made) not in ledger.touching("uid-1"):
+            if found is None or stored(made) != stored(found) or head(made) not in ledger.heads():
                 unseen.append(made.name)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

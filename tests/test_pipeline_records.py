@@ -681,7 +681,7 @@ class TestUndo:
         mesh.deliver(first)
         mesh.undo()
         if not indexed:
-            mesh.cluster.ledger.touching = lambda _uid: ()  # type: ignore[method-assign]
+            mesh.cluster.ledger.taken_back = lambda _uid: ()  # type: ignore[method-assign]
         rows = mesh.deliver(first, alert(labels("v3"), fingerprint="f" * 16))
         assert {("Denied", "Undone"), ("Applied", "Patched")} == set(words(rows))
         assert [90, 10, 0] == mesh.weights()

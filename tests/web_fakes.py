@@ -128,10 +128,10 @@ class FakeLedger:
         except KeyError:
             raise NotFound(f'remediations.remediator.io "{name}" not found') from None
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
         raise NotImplementedError
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         raise NotImplementedError
 
     def create(self, record: Remediation) -> Remediation:

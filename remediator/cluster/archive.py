@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from sys import intern
@@ -20,6 +21,8 @@ _COMPRESSION: Final = 1
 
 _Name = tuple[str, str]
 """(namespace, name)"""
+_Place = tuple[float, _Name]
+"""Where a record stands in the order: newest first, then by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,12 @@ class Archive:
         self._lock = threading.Lock()
         self._packed: dict[_Name, _Packed] = {}
         self._by_fingerprint: dict[str, set[_Name]] = {}
-        self._by_target: dict[str, set[_Name]] = {}
+        self._taken_back: dict[str, set[_Name]] = {}
+        """By the uid of the routing object."""
+        self._order: list[_Place] = []
+        """Newest first. Kept in order, as sorting thousands anew after each change would be felt by every alert."""
         self._heads: tuple[Head, ...] | None = ()
-        """None: not in order any more."""
+        """None: to be made anew from the order."""
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -101,9 +107,7 @@ class Archive:
         """The head of every record, newest first, then by namespace and name. The same tuple until one changes."""
         with self._lock:
             if self._heads is None:
-                # Two passes, as a time has no negative to sort by; the order of equals is kept.
-                by_name = sorted((packed.head for packed in self._packed.values()), key=lambda each: each.key)
-                self._heads = tuple(sorted(by_name, key=lambda each: each.created_at, reverse=True))
+                self._heads = tuple(self._packed[name].head for _, name in self._order)
             return self._heads
 
     def get(self, namespace: str, name: str) -> Remediation | None:
@@ -112,16 +116,15 @@ class Archive:
             packed = self._packed.get((namespace, name))
         return packed.record() if packed else None
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
-        """Every record that answers an alert of this fingerprint, as its first alert or beside it, by name."""
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+        """The head of every record that answers an alert of this fingerprint, as its first or beside it, by name."""
         with self._lock:
-            found = self._gather(self._by_fingerprint.get(fingerprint, ()))
-        return tuple(packed.record() for packed in found)
+            return self._gather(self._by_fingerprint.get(fingerprint, ()))
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
-        """The head of every record of the routing object that has this uid, by name."""
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this routing object that a person has taken back, or wants to, by name."""
         with self._lock:
-            return tuple(packed.head for packed in self._gather(self._by_target.get(target_uid, ())))
+            return self._gather(self._taken_back.get(target_uid, ()))
 
     # -- called with the lock held
 
@@ -129,7 +132,9 @@ class Archive:
         name = packed.head.key
         self._drop(name)
         self._packed[name] = packed
-        self._by_target.setdefault(packed.head.target_uid, set()).add(name)
+        insort(self._order, _place(packed.head))
+        if packed.head.taken_back:
+            self._taken_back.setdefault(packed.head.target_uid, set()).add(name)
         for fingerprint in packed.fingerprints:
             self._by_fingerprint.setdefault(fingerprint, set()).add(name)
         self._heads = None
@@ -138,7 +143,9 @@ class Archive:
         packed = self._packed.pop(name, None)
         if packed is None:
             return
-        _discard(self._by_target, packed.head.target_uid, name)
+        del self._order[bisect_left(self._order, _place(packed.head))]
+        if packed.head.taken_back:
+            _discard(self._taken_back, packed.head.target_uid, name)
         for fingerprint in packed.fingerprints:
             _discard(self._by_fingerprint, fingerprint, name)
         self._heads = None
@@ -147,8 +154,12 @@ class Archive:
         packed = self._packed.get(name)
         return packed.version if packed else None
 
-    def _gather(self, names: Iterable[_Name]) -> list[_Packed]:
-        return [self._packed[name] for name in sorted(names)]
+    def _gather(self, names: Iterable[_Name]) -> tuple[Head, ...]:
+        return tuple(self._packed[name].head for name in sorted(names))
+
+
+def _place(found: Head) -> _Place:
+    return -found.created_at.timestamp(), found.key
 
 
 def _shared(found: Head) -> Head:

@@ -162,15 +162,15 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.get(namespace, name)
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
-        """Every record that answers an alert of this fingerprint, this firing or another. Raises as `heads`."""
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+        """The head of every record that answers an alert of this fingerprint. Raises as `heads`."""
         self._watches.require()
         return self._archive.answering(fingerprint)
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
-        """The head of every record of the routing object that has this uid. Raises as `heads`."""
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this routing object that a person has taken back. Raises as `heads`."""
         self._watches.require()
-        return self._archive.touching(target_uid)
+        return self._archive.taken_back(target_uid)
 
     def _path(self, namespace: str, name: str, part: str | None = None) -> str:
         return self._discovery.resource(KIND).path(namespace, name, part)

@@ -129,15 +129,15 @@ class LocalLedger:
         self._catalogue.refresh()
         return self._archive.get(namespace, name)
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
-        """Every record that answers an alert of this fingerprint, this firing or another. Raises as `heads`."""
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+        """The head of every record that answers an alert of this fingerprint. Raises as `heads`."""
         self._catalogue.refresh()
         return self._archive.answering(fingerprint)
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
-        """The head of every record of the routing object that has this uid. Raises as `heads`."""
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this routing object that a person has taken back. Raises as `heads`."""
         self._catalogue.refresh()
-        return self._archive.touching(target_uid)
+        return self._archive.taken_back(target_uid)
 
     def _new(self, record: Remediation) -> dict[str, Any]:
         """What the file of a new record says: with what an API server would fill in, but for the resourceVersion,

@@ -161,12 +161,13 @@ class _Execution:
 
     def _first(self) -> Case:
         """The case that the record is named for: that of the record at hand, or of one that was begun earlier."""
-        work, cases = self._work, granted(self._work)
-        if self._record is not None:
-            known = {self._record.name}
-        else:
-            known = {each.name for each in self._journal.ledger.touching(work.snapshot.routing.uid)}
-        return next((case for case in cases if any(map(key_of(work, case).turn, known))), cases[0])
+        work, cases, record = self._work, granted(self._work), self._record
+
+        def is_known(case: Case) -> bool:
+            key = key_of(work, case)
+            return bool(key.turn(record.name) if record is not None else self._journal.latest_turn(key))
+
+        return next(filter(is_known, cases), cases[0])
 
     def _begin(self, first: Case, after: Remediation | None = None) -> Remediation:
         work, now = self._work, self._journal.now()

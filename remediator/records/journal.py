@@ -60,7 +60,7 @@ class Journal:
         Raises:
             NotFound: the namespace is gone.
         """
-        known = 0 if after else self._latest_turn(key)
+        known = 0 if after else self.latest_turn(key)
         record = draft(key.name(key.turn(after.name) + 1 if after else known or 1))
         for _ in range(_ATTEMPTS):
             try:
@@ -149,8 +149,8 @@ class Journal:
 
     def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Remediation, ...]:
         """The records that answer this firing of an alert, by the index."""
-        found = self.ledger.answering(fingerprint)
-        return tuple(record for record in found if (fingerprint, starts_at) in record.intent.firings)
+        found = (self.ledger.get(*each.key) for each in self.ledger.answering(fingerprint))
+        return tuple(record for record in found if record and (fingerprint, starts_at) in record.intent.firings)
 
     def taken_back(self, target_uid: str, suspect: Suspect, firing: Firing) -> Remediation | None:
         """The record by whose undo a person gave the traffic back since this alert began, by the index.
@@ -158,15 +158,15 @@ class Journal:
         It counts for every alert that began before: another one that accuses the same version would otherwise do
         again at once what the person has just undone. For the record's own alerts no clock is asked.
         """
-        for found in self.ledger.touching(target_uid):
-            record = self.ledger.get(*found.key) if found.taken_back else None
+        for found in self.ledger.taken_back(target_uid):
+            record = self.ledger.get(*found.key)
             if record is not None and overrules(record, suspect, firing):
                 return record
         return None
 
-    def _latest_turn(self, key: Key) -> int:
-        """The last turn that the index knows of; 0 for none."""
-        return max((key.turn(found.name) for found in self.ledger.touching(key.target_uid)), default=0)
+    def latest_turn(self, key: Key) -> int:
+        """The last turn of a remediation that the index knows of; 0 for none."""
+        return max((key.turn(found.name) for found in self.ledger.answering(key.fingerprint)), default=0)
 
     def _written(
         self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False

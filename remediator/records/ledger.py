@@ -105,8 +105,10 @@ class Ledger(Protocol):
     def get(self, namespace: str, name: str) -> Remediation | None:
         """One record; None if there is none. Raises as `heads`."""
 
-    def answering(self, fingerprint: str) -> tuple[Remediation, ...]:
-        """Every record that answers an alert of this fingerprint, this firing or another. Raises as `heads`."""
+    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+        """The head of every record that answers an alert of this fingerprint, as its first alert or beside it, this
+        firing or another; by namespace and name. Raises as `heads`."""
 
-    def touching(self, target_uid: str) -> tuple[Head, ...]:
-        """The head of every record of the routing object that has this uid. Raises as `heads`."""
+    def taken_back(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of the routing object with this uid that a person has taken back, or wants to; by
+        namespace and name. Raises as `heads`."""

@@ -134,9 +134,9 @@ def parse(body: Mapping[str, Any]) -> Remediation:
         name = f"{metadata.get('namespace')}/{metadata['name']}"
         created = metadata.get("creationTimestamp")
         return Remediation(
-            namespace=str(metadata["namespace"]),
-            name=str(metadata["name"]),
-            intent=_intent(body["spec"], str(metadata["namespace"])),
+            namespace=_text(metadata, "namespace"),
+            name=_text(metadata, "name"),
+            intent=_intent(body["spec"], _text(metadata, "namespace")),
             status=_status(body.get("status") or {}),
             uid=str(metadata.get("uid") or ""),
             resource_version=str(metadata.get("resourceVersion") or ""),
@@ -151,11 +151,11 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
     target, policy, hold, request = spec["target"], spec["policy"], spec.get("holdUntil"), spec.get("request")
     return Intent(
         alert=_accusation(spec["alert"]),
-        policy=PolicyRef(str(policy["name"]), str(policy.get("contentHash") or "")),
+        policy=PolicyRef(_text(policy, "name"), str(policy.get("contentHash") or "")),
         target=Target(
-            api_version=str(target["apiVersion"]),
-            ref=TargetRef(str(target["kind"]), namespace, str(target["name"])),
-            uid=str(target["uid"]),
+            api_version=_text(target, "apiVersion"),
+            ref=TargetRef(_text(target, "kind"), namespace, _text(target, "name")),
+            uid=_text(target, "uid"),
         ),
         suspect=_suspect(spec["suspect"]),
         actions=tuple(Action(action) for action in spec["actions"]),
@@ -163,7 +163,7 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         changes=tuple(str(change) for change in spec.get("changes") or ()),
         patch=_operations(spec.get("patch")),
         undo=_operations(spec.get("undo")),
-        stable=spec.get("stable"),
+        stable=_optional(spec, "stable"),
         also=tuple(_companion(each) for each in spec.get("also") or ()),
         hold_until=parse_time(hold) if hold else None,
         request=_request(request) if request else None,
@@ -205,7 +205,7 @@ def _accusation_json(alert: Accusation) -> Json:
 
 def _accusation(found: Mapping[str, Any]) -> Accusation:
     return Accusation(
-        fingerprint=str(found["fingerprint"]),
+        fingerprint=_text(found, "fingerprint"),
         alertname=str(found.get("alertname") or ""),
         starts_at=parse_time(found["startsAt"]),
         labels=dict(found.get("labels") or {}),
@@ -228,10 +228,10 @@ def _companion_json(alert: Companion) -> Json:
 
 def _companion(found: Mapping[str, Any]) -> Companion:
     return Companion(
-        fingerprint=str(found["fingerprint"]),
+        fingerprint=_text(found, "fingerprint"),
         alertname=str(found.get("alertname") or ""),
         starts_at=parse_time(found["startsAt"]),
-        policy=str(found["policy"]),
+        policy=_text(found, "policy"),
         suspect=_suspect(found["suspect"]),
     )
 
@@ -241,7 +241,7 @@ def _suspect_json(suspect: Suspect) -> Json:
 
 
 def _suspect(found: Mapping[str, Any]) -> Suspect:
-    return Suspect(Host(found["host"]), found.get("version"))
+    return Suspect(Host(_text(found, "host")), _optional(found, "version"))
 
 
 def _request_json(request: Request) -> Json:
@@ -249,7 +249,7 @@ def _request_json(request: Request) -> Json:
 
 
 def _request(found: Mapping[str, Any]) -> Request:
-    return Request(str(found["by"]), str(found.get("reason") or ""))
+    return Request(_text(found, "by"), str(found.get("reason") or ""))
 
 
 def _resolution_json(resolution: Resolution) -> Json:
@@ -268,8 +268,20 @@ def _resolution(found: Mapping[str, Any]) -> Resolution:
     after = found.get("afterSeconds")
     if after is not None and not 0 <= float(after) <= _LONGEST_S:
         raise ValueError(f"{after} s is no time between a patch and the end of an alert")
-    return Resolution(str(found["fingerprint"]), parse_time(found["at"]), None if after is None else float(after))
+    return Resolution(_text(found, "fingerprint"), parse_time(found["at"]), None if after is None else float(after))
 
 
 def _operations(found: Any) -> tuple[Json, ...]:
     return tuple(dict(operation) for operation in found or ())
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    """A text that has to be there: an empty one would not be written again, and the record be lost with it."""
+    if found[key] == "" or not isinstance(found[key], str):
+        raise ValueError(f"{key} is {found[key]!r}, and no text")
+    return str(found[key])
+
+
+def _optional(found: Mapping[str, Any], key: str) -> str | None:
+    """A text that may be left out."""
+    return _text(found, key) if found.get(key) else None
