@@ -115,14 +115,73 @@ def alert(number: int, starts_at: datetime) -> Json:
     }
 
 
-def policy() -> Json:
-    """The policy that takes these alerts."""
+def policy(*, endpoints: bool = False) -> Json:
+    """The policy that takes these alerts, one right after the other.
+
+    Args:
+        endpoints: whether those of the stable version are counted, which takes two requests more.
+    """
+    guards = {"cooldown": "0s", "stableReady": "80%" if endpoints else "0%"}
+    actions = ["RevertToStable", "RemoveMirrors"]
     return {
         "apiVersion": "remediator.io/v1alpha1",
         "kind": "RemediationPolicy",
         "metadata": {"name": "canary"},
-        "spec": {"matchers": ['alertname =~ "Canary.*"'], "actions": ["RevertToStable", "RemoveMirrors"]},
+        "spec": {"matchers": ['alertname =~ "Canary.*"'], "actions": actions, "guards": guards},
     }
+
+
+FLAGS: Final = ("--budget", "999999/1d", "--max-alert-age", "0")
+"""There is a budget, and each alert is held against it; but its end is never met. What was put back for the next round
+was changed after the alerts began."""
+
+
+def endpoint_slice(number: int) -> Json:
+    """Three endpoints of each version, all of them ready."""
+    ref = target(number)
+    pods = [_pod_name(ref, version, replica) for version in ("v1", "v2") for replica in range(3)]
+    endpoints = [
+        {
+            "addresses": [f"10.{number % 200}.0.{position}"],
+            "conditions": {"ready": True},
+            "targetRef": {"kind": "Pod", "name": name, "namespace": ref.namespace},
+        }
+        for position, name in enumerate(pods, start=1)
+    ]
+    return {
+        "apiVersion": "discovery.k8s.io/v1beta1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": ref.name,
+            "namespace": ref.namespace,
+            "labels": {"kubernetes.io/service-name": ref.name},
+        },
+        "addressType": "IPv4",
+        "endpoints": endpoints,
+    }
+
+
+def pods(number: int) -> list[Json]:
+    """The pods behind them, as nobody runs them."""
+    ref = target(number)
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": _pod_name(ref, version, replica),
+                "namespace": ref.namespace,
+                "labels": {"app": ref.name, "version": version},
+            },
+            "spec": {"containers": [{"name": "main", "image": "example.org/none"}]},
+        }
+        for version in ("v1", "v2")
+        for replica in range(3)
+    ]
+
+
+def _pod_name(ref: TargetRef, version: str, replica: int) -> str:
+    return f"{ref.name}-{version}-{replica}"
 
 
 def _metadata(ref: TargetRef) -> Json:

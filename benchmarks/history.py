@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from benchmarks import fleet, plans
+from remediator.guards.situation import Bounds
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason
 from remediator.pipeline.drafting import draft, granted, key_of
-from remediator.records.model import GROUP, PLURAL, VERSION, Phase, Remediation, Resolution
+from remediator.pipeline.guarding import Guarding
+from remediator.pipeline.preparation import Work
+from remediator.records.model import GROUP, PLURAL, VERSION, Conclusion, Phase, Remediation, Resolution
 from remediator.records.wire import render
+from tests.fakes import FakeCluster
 
 Json = dict[str, Any]
 
@@ -50,7 +55,8 @@ def record(number: int, uid: str, starts_at: datetime) -> Remediation:
     first = granted(work)[0]
     made = draft(work, first, key_of(work, first).name(), starts_at)
     patched_at = starts_at + _PATCHED_AFTER
-    ended = made.ended(Phase.APPLIED, Reason.PATCHED, f"changed: {'; '.join(made.intent.changes)}", patched_at)
+    changed = f"changed: {'; '.join(made.intent.changes)}"
+    ended = made.ended(Conclusion(Phase.APPLIED, Reason.PATCHED, changed, _verdicts(first.number, work)), patched_at)
     resolved = Resolution(first.alert.fingerprint, patched_at + _RESOLVED_AFTER, _RESOLVED_AFTER.total_seconds())
     return replace(
         ended,
@@ -58,6 +64,14 @@ def record(number: int, uid: str, starts_at: datetime) -> Remediation:
         uid=str(uuid.uuid5(uuid.NAMESPACE_OID, str(ended))),
         created_at=starts_at,
     )
+
+
+def _verdicts(number: int, work: Work) -> tuple[Verdict, ...]:
+    """What the guards say of it, as it stands on a record of the service's."""
+    ledger = FakeCluster().ledger
+    guarding = Guarding(FakeCluster(), ledger, lambda: datetime.now(UTC), Bounds(max_alert_age=None))
+    # A record does not keep that a guard was switched off, only its words.
+    return tuple(replace(each, off=False) for each in guarding.screen(work, lambda _: 1).verdicts[number])
 
 
 def kept(found: Remediation, managed_fields: list[Json]) -> tuple[str, bytes]:

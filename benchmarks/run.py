@@ -102,7 +102,19 @@ def _visit(stage: Stage, extent: Extent, place: Place, results: Results) -> Late
         if place == Place(extent.sizes[-1], 0):
             _kubectl(found.patched, measures.kubectl(stage, service, extent.kubectl), results)
     stage.forget_all()
+    if place == Place(extent.sizes[0], 0):
+        _with_endpoints(stage, extent, results)
     return found
+
+
+def _with_endpoints(stage: Stage, extent: Extent, results: Results) -> None:
+    """One alert, where the stable version's endpoints are counted first: told for its own sake."""
+    stage.furnish()
+    with stage.service(endpoints=True) as service:
+        found = measures.latency(stage, service, extent.samples)
+    name = f"request → patched over a bare PATCH, {stage.size:,} VirtualServices, stableReady on"
+    results.add(ratio(name, found.patched, found.bare_heard), service=found.patched, bare=found.bare_heard)
+    stage.forget_all()
 
 
 def _one_alert(place: Place, found: Latency, results: Results) -> None:

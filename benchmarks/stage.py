@@ -36,6 +36,9 @@ PERMISSIONS: Final = (
         "resources": ["remediations", "remediations/status"],
         "verbs": ["get", "list", "watch", "create", "patch", "delete"],
     },
+    {"apiGroups": ["remediator.io"], "resources": ["pauses"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
 )
 """What the service may do, and whoever it is compared with: the same user, so the same checks by the API server."""
@@ -157,9 +160,23 @@ class Stage:
 
     # -- clients
 
-    def service(self) -> AbstractContextManager[Service]:
-        """The service, ready."""
-        return running_service(self.server.kubeconfig("guest"), [fleet.policy()])
+    def service(self, *, endpoints: bool = False) -> AbstractContextManager[Service]:
+        """The service, ready.
+
+        Args:
+            endpoints: whether it counts the stable version's.
+        """
+        policy = fleet.policy(endpoints=endpoints)
+        return running_service(self.server.kubeconfig("guest"), [policy], *fleet.FLAGS)
+
+    def furnish(self) -> None:
+        """Create the endpoints of the services that there are."""
+        for number in (*range(self.size), fleet.FENCE):
+            namespace = fleet.target(number).namespace
+            slices = f"/apis/discovery.k8s.io/v1beta1/namespaces/{namespace}/endpointslices"
+            self.admin.create(slices, fleet.endpoint_slice(number))
+            for pod in fleet.pods(number):
+                self.admin.create(f"/api/v1/namespaces/{namespace}/pods", pod)
 
     def deliveries(self, service: Service) -> Deliveries:
         """A connection to the service; each alert sent over it is a firing that never was before."""

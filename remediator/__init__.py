@@ -8,6 +8,7 @@ The house, in the order of the flow (arrows point one way; import-linter checks 
     metrics      every metric there is
     logs         JSON lines
     records      the Remediation: written before the patch, ended after it; the port where they are kept; Events
+    guards       pure: may what is planned be done? a yes or no each, with a reason
     traffic      pure: hosts and subsets, the view of a routing object, plan, patch, undo
     policies     model, loading and matching of policy files
     alerts       Alertmanager's notification

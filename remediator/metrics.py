@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -54,6 +55,16 @@ class IndexHealth(Protocol):
     def last_event(self) -> float | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """What holds the whole service back."""
+
+    budget_remaining: float
+    """Remediations that the budget still allows now; infinite without one, NaN where the records are not known."""
+    paused: float
+    """1 while a pause holds, 0 while none does; NaN where that is not known."""
+
+
 class Metrics:
     """The metrics of one process, in a registry of their own. Safe to use from many threads."""
 
@@ -67,6 +78,8 @@ class Metrics:
         self._create_for_alerts()
         self._create_for_cluster()
         self._create_for_policies()
+        self._budget_remaining = self._gauge("budget_remaining", "Remediations that --budget still allows now.")
+        self._paused = self._gauge("paused", "1 while a pause holds: nothing is changed.")
 
     def _create_for_alerts(self) -> None:
         self._notifications = self._counter("notifications", "Requests to /webhook, by the code of the answer.", "code")
@@ -154,6 +167,11 @@ class Metrics:
         self._last_event.set(health.last_event or 0)
         for kind, count in health.objects.items():
             self._objects.labels(kind).set(count)
+
+    def observe_brakes(self, brakes: Brakes) -> None:
+        """Set the gauges of what holds the whole service back."""
+        self._budget_remaining.set(brakes.budget_remaining)
+        self._paused.set(brakes.paused)
 
     def observe_policies(self, count: int, failures: int) -> None:
         """Set the gauge of policies, and bring the counter of failed loads up to `failures` since the start."""

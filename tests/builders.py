@@ -69,6 +69,58 @@ def destination_rule(
     }
 
 
+def endpoint_slice(
+    *endpoints: Json, service: str = "reviews", namespace: str = "shop", name: str | None = None, **more: str
+) -> Json:
+    """An EndpointSlice of a service; `more` are labels besides the one that names it."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1beta1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": name or f"{service}-1",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": service} | more,
+        },
+        "addressType": "IPv4",
+        "endpoints": list(endpoints),
+        "ports": [{"name": "http", "port": 9080}],
+    }
+
+
+def endpoint(address: str, pod: str | None = None, **conditions: bool | None) -> Json:
+    """An endpoint: of a pod, or an address alone. Without `ready=...` it says nothing of that."""
+    target = {"targetRef": {"kind": "Pod", "namespace": "shop", "name": pod}} if pod else {}
+    return {"addresses": [address], "conditions": conditions} | target
+
+
+def pod(name: str, namespace: str = "shop", **labels: str) -> Json:
+    """A Pod with these labels."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"containers": [{"name": "main", "image": "example.org/main"}]},
+    }
+
+
+def namespace(name: str, mode: str | None = None) -> Json:
+    """A Namespace, with what it says of the mode."""
+    annotations = {"annotations": {"remediator.io/mode": mode}} if mode is not None else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name} | annotations}
+
+
+def managed(manager: str, at: str, *fields: str, **more: Any) -> Json:
+    """An entry of managedFields: who owns these fields of the spec, and when it last changed anything."""
+    return {
+        "manager": manager,
+        "operation": "Update",
+        "apiVersion": "networking.istio.io/v1",
+        "time": at,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {".": {}} | {f"f:{field}": {} for field in fields}},
+    } | more
+
+
 def labels(version: str | None = "v2", name: str = "reviews", namespace: str = "shop", **more: str) -> dict[str, str]:
     """The labels of an alert that accuses a version of a service."""
     found = {

@@ -12,11 +12,25 @@ import pytest
 
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import ABSENT, Edit, Patch
 from remediator.traffic.subsets import DestinationRule
-from tests.builders import Json, by_host, destination, destination_rule, split, virtual_service, when
+from remediator.traffic.view import Destination
+from tests.builders import (
+    Json,
+    by_host,
+    destination,
+    destination_rule,
+    endpoint,
+    endpoint_slice,
+    namespace,
+    pod,
+    split,
+    virtual_service,
+    when,
+)
 
 REVIEWS = Host("reviews.shop.svc.cluster.local")
 REF = TargetRef("VirtualService", "shop", "reviews")
@@ -161,6 +175,51 @@ HIDDEN = (
 )
 
 
+_SPLIT = (
+    endpoint_slice(
+        endpoint("10.0.0.1", "a", ready=True),
+        endpoint("10.0.0.2", "b", ready=True),
+        endpoint("10.0.0.3", "c", ready=False),
+    ),
+    *(pod("a", version="v1"), pod("b", version="v2"), pod("c", version="v2")),
+)
+"""A service of two versions: each endpoint is a pod, and the pods' labels say which."""
+
+ENDPOINTS = (
+    pytest.param(_SPLIT, {"version": "v2"}, (1, 2), id="a subset's pods"),
+    pytest.param(_SPLIT, {}, (2, 3), id="without labels the whole service"),
+    pytest.param(_SPLIT, {"version": "v3"}, (0, 0), id="a subset that nothing belongs to"),
+    pytest.param(_SPLIT, {"version": "v2,app"}, (0, 0), id="labels that nothing can have"),
+    pytest.param(
+        (
+            endpoint_slice(endpoint("10.0.0.1"), endpoint("10.0.0.2", ready=False), name="a", version="v2"),
+            endpoint_slice(endpoint("10.0.0.3"), name="b", version="v1"),
+        ),
+        {"version": "v2"},
+        (1, 2),
+        id="addresses by the labels of their slice",
+    ),
+    pytest.param(
+        (
+            endpoint_slice(endpoint("10.0.0.1", "a", ready=False)),
+            {**endpoint_slice(endpoint("fd00::1", "a", ready=True), name="reviews-6"), "addressType": "IPv6"},
+        ),
+        {},
+        (1, 1),
+        id="a pod with an address of each family once",
+    ),
+    pytest.param(
+        (
+            endpoint_slice(endpoint("10.0.0.1"), service="ratings"),
+            endpoint_slice(endpoint("10.0.0.1"), namespace="web"),
+        ),
+        {},
+        (0, 0),
+        id="nothing of other services",
+    ),
+)
+
+
 class ClusterContract:
     """The tests. Fixture `world`: a `World`, new for each test."""
 
@@ -266,6 +325,7 @@ class ClusterContract:
 
         assert read.body == indexed.body
         assert read.routing == indexed.routing
+        assert read.changed == indexed.changed
         assert "managedFields" not in read.body["metadata"]
         assert all(isinstance(rule, DestinationRule) for rule in indexed.rules.rules)
         metadata = read.body["metadata"]
@@ -424,6 +484,44 @@ class ClusterContract:
 
         assert {Snapshot, Conflict} == {type(result) for result in results}
         assert patched_by_hand(before) == content(world.cluster.read(REF).body)
+
+    def test_hears_what_a_namespace_says_of_the_mode(self, world: World) -> None:
+        def said(word: str | None) -> bool:
+            (indexed,) = world.cluster.routing_to(REVIEWS)
+            return [word, word] == [indexed.namespace_mode, world.cluster.read(REF).namespace_mode]
+
+        def change(body: Json) -> None:
+            body["metadata"]["annotations"]["remediator.io/mode"] = "Approve"
+
+        ref = TargetRef("Namespace", "", "shop")
+        before = seen(world, canary())
+        assert before.namespace_mode is None
+        world.create(namespace("web", "Off"))
+        world.create(namespace("shop", "Observe"))
+        world.eventually(lambda: said("Observe"))
+        world.edit(ref, change)
+        world.eventually(lambda: said("Approve"))
+        assert "Approve" == world.cluster.patch(REF, withdrawal(before)).namespace_mode
+        world.edit(ref, lambda body: body["metadata"].pop("annotations"))
+        world.eventually(lambda: said(None))
+
+    @pytest.mark.parametrize(("objects", "labels", "expected"), ENDPOINTS)
+    def test_counts_the_endpoints_that_labels_select(
+        self, world: World, objects: tuple[Json, ...], labels: dict[str, str], expected: tuple[int, int]
+    ) -> None:
+        destination = Destination(REVIEWS, "v2", 9080)
+        for body in objects:
+            world.create(body)
+
+        # A server's cache may know of the pods a moment later.
+        world.eventually(lambda: Readiness(destination, *expected) == world.cluster.readiness(destination, labels))
+
+    def test_cannot_count_the_endpoints_of_what_is_no_service(self, world: World) -> None:
+        outside = Destination(Host("api.example.org"))
+        world.create(endpoint_slice(endpoint("10.0.0.1")))
+
+        expected = Readiness(outside, 0, 0, "it is no Kubernetes service, so its endpoints cannot be counted")
+        assert expected == world.cluster.readiness(outside, {})
 
     def test_knows_how_it_is(self, world: World) -> None:
         world.create(manifest(destination_rule(v1="1", v2="2")))

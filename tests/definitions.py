@@ -11,7 +11,7 @@ from tests.processes import Missing
 
 Json = dict[str, Any]
 
-OURS = Path(__file__).parents[1] / "chart" / "crds" / "remediations.yaml"
+OURS = Path(__file__).parents[1] / "chart" / "crds"
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 CRDS = DATA / "crds"
 ISTIO = CRDS / "istio.yaml"
@@ -31,10 +31,15 @@ def crds(path: Path, *plurals: str) -> list[Json]:
     return [_without_validations(yaml.load(text, loader)) for text in wanted]
 
 
-def our_crd() -> Json:
-    """The CustomResourceDefinition of Remediation."""
-    definition: Json = yaml.safe_load(OURS.read_text(encoding="utf-8"))
+def our_crd(plural: str = "remediations") -> Json:
+    """The CustomResourceDefinition of Remediation, or of the kind with another plural."""
+    definition: Json = yaml.safe_load((OURS / f"{plural}.yaml").read_text(encoding="utf-8"))
     return definition
+
+
+def our_crds() -> list[Json]:
+    """Every CustomResourceDefinition of ours."""
+    return [our_crd(path.stem) for path in sorted(OURS.glob("*.yaml"))]
 
 
 def _without_validations(schema: Any) -> Any:

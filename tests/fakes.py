@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,18 @@ import jsonpatch
 from remediator.cluster.inventory import Inventory, reference
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, Rejected
+from remediator.guards.cooldown import Made
+from remediator.guards.pause import Pause
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.records.events import Event
-from remediator.records.ledger import Head, head
+from remediator.records.ledger import Head, Tally, head
 from remediator.records.model import Remediation, Status
+from remediator.records.moments import moments
+from remediator.records.pauses import FLEET
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.view import Destination
 
 Json = dict[str, Any]
 NOW = datetime(2026, 8, 1, 12, 0, 30, tzinfo=UTC)
@@ -42,6 +48,9 @@ class FakeCluster:
         self.step: Callable[[str], None] = lambda _name: None
         """Called before each request to the source and after each that changed something: to crash there."""
         self.ledger = FakeLedger(lambda name: self.step(name))  # noqa: PLW0108 - `step` is set later
+        self.brake = FakeBrake()
+        self.endpoints: dict[Destination, Readiness] = {}
+        """By destination, its port left out: what `readiness` answers. 2 of 2 are ready where nothing is said."""
         for body in bodies:
             self.put(body)
 
@@ -80,6 +89,11 @@ class FakeCluster:
             raise NotFound(f"{ref} not found")
         return self._index.snapshot(copy.deepcopy(self.stored[ref]))
 
+    def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
+        self.step("readiness")
+        said = self.endpoints.get(replace(destination, port=None))
+        return replace(said, destination=destination) if said else Readiness(destination, ready=2, total=2)
+
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         self.step("patch")
         self.before_patch(ref)
@@ -109,6 +123,42 @@ class FakeCluster:
         body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
 
 
+class FakeBrake:
+    """Implements `records.brake.Brake` in memory. Its index always knows what is stored."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Pause] = {}
+        """By name: for a test to put anything there."""
+        self.fails: dict[str, ClusterError] = {}
+        """Raised by the method of that name."""
+
+    def pauses(self) -> tuple[Pause, ...]:
+        self._call("pauses")
+        return self._all()
+
+    def read(self) -> tuple[Pause, ...]:
+        self._call("read")
+        return self._all()
+
+    def pause(self, pause: Pause) -> None:
+        self._call("pause")
+        since = self.stored[FLEET].since if FLEET in self.stored else NOW
+        self.stored[FLEET] = replace(pause, name=FLEET, since=since)
+
+    def resume(self) -> tuple[Pause, ...]:
+        self._call("resume")
+        found = self._all()
+        self.stored.clear()
+        return found
+
+    def _all(self) -> tuple[Pause, ...]:
+        return tuple(self.stored[name] for name in sorted(self.stored))
+
+    def _call(self, name: str) -> None:
+        if name in self.fails:
+            raise self.fails[name]
+
+
 class FakeLedger:
     """Implements `records.ledger.Ledger` in memory. Its index always knows what is stored."""
 
@@ -117,6 +167,7 @@ class FakeLedger:
         self._step = step
         self.stored: dict[tuple[str, str], Remediation] = {}
         self.events: dict[str, Event] = {}
+        self._begun: list[tuple[str, str]] = []
         self.fails: dict[str, ClusterError] = {}
         """Raised by the method of that name."""
         self.before: Callable[[str, Remediation], None] = lambda _call, _record: None
@@ -135,6 +186,7 @@ class FakeLedger:
             created = NOW + timedelta(seconds=len(self.stored))
             stored = replace(record, status=Status(), uid=f"rem-{count}", resource_version="1", created_at=created)
             self.stored[key] = stored
+            self._order(stored)
         self._step("create done")
         return stored
 
@@ -146,7 +198,7 @@ class FakeLedger:
 
     def rewrite(self, record: Remediation) -> Remediation:
         with self._call("rewrite", record):
-            stored = self._put(record, replace(self._current(record), intent=record.intent))
+            stored = self._put(record, replace(self._current(record), intent=record.intent, approval=record.approval))
         self._step("rewrite done")
         return stored
 
@@ -160,6 +212,7 @@ class FakeLedger:
         with self._call("delete", record):
             self._current(record)
             del self.stored[record.namespace, record.name]
+            self._begun = [each for each in self._begun if each != (record.namespace, record.name)]
 
     def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
         yield from (record for record in self.records() if namespace in (None, record.namespace))
@@ -177,13 +230,46 @@ class FakeLedger:
     def get(self, namespace: str, name: str) -> Remediation | None:
         return next((each for each in self._indexed() if (each.namespace, each.name) == (namespace, name)), None)
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
-        found = (each for each in self._indexed() if fingerprint in {name for name, _ in each.intent.firings})
-        return tuple(map(head, found))
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if (fingerprint, starts_at) in each.intent.firings)
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         found = (head(each) for each in self._indexed() if each.intent.target.uid == target_uid)
         return tuple(each for each in found if each.taken_back)
+
+    def awaiting(self) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if moments(each).awaiting)
+
+    def latest(self, target_uid: str) -> Made | None:
+        made = [each for each in self._indexed() if each.intent.target.uid == target_uid]
+        times = [(at, each.name) for each in made if (at := moments(each).made_at)]
+        return Made(max(times)[1], max(times)[0]) if times else None
+
+    def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
+        found = [each for each in self._indexed() if host in moments(each).accused]
+        heard = [each for each in found if (moments(each).heard_at or NOW) > since]
+        return tuple(sorted(heard, key=lambda each: moments(each).heard_at or NOW, reverse=True))
+
+    def tally(self, since: datetime) -> Tally:
+        found = [moments(each) for each in self._indexed()]
+        made = sum(each.counts and each.made_at is not None and each.made_at > since for each in found)
+        observed = sum(each.observed_at is not None and each.observed_at > since for each in found)
+        times = [(at, each) for each in self._indexed() if (at := moments(each).made_at) and moments(each).counts]
+        last = max(times, key=lambda each: each[0])[1] if made else None
+        return Tally(made, sum(each.begun for each in found), observed, (last.namespace, last.name) if last else None)
+
+    def ahead(self, record: Remediation, since: datetime) -> int:
+        with self._lock:
+            before = self._begun[: self._begun.index((record.namespace, record.name))]
+            return self.tally(since).made + len(before)
+
+    def _order(self, record: Remediation) -> None:
+        """Keep the order in which patches were begun. Called with the lock held."""
+        key = record.namespace, record.name
+        if not moments(record).begun:
+            self._begun = [each for each in self._begun if each != key]
+        elif key not in self._begun:
+            self._begun.append(key)
 
     def _indexed(self) -> list[Remediation]:
         if "index" in self.fails:
@@ -211,4 +297,5 @@ class FakeLedger:
     def _put(self, record: Remediation, changed: Remediation) -> Remediation:
         stored = replace(changed, resource_version=str(int(changed.resource_version) + 1))
         self.stored[record.namespace, record.name] = stored
+        self._order(stored)
         return stored

@@ -29,7 +29,7 @@ class LocalWorld:
         return self.folder / f"{ref.kind}-{ref.namespace}-{ref.name}.yaml"
 
     def create(self, body: Json) -> None:
-        ref = TargetRef(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
+        ref = TargetRef(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"])
         self.path(ref).write_text(yaml.safe_dump(body, sort_keys=False))
 
     def edit(self, ref: TargetRef, change: Callable[[Json], Any]) -> None:

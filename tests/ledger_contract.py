@@ -7,18 +7,22 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound
+from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, NotSynced
+from remediator.guards.cooldown import Made
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.records.events import Event
-from remediator.records.ledger import Ledger, head
+from remediator.records.ledger import Head, Ledger, Tally, head
 from remediator.records.model import (
     Accusation,
+    Approval,
     Companion,
     Intent,
     Phase,
@@ -35,6 +39,7 @@ from remediator.traffic.suspect import Suspect
 from tests.strategies import remediations
 
 NOON = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+LATE = NOON + timedelta(minutes=1)
 REVIEWS = Suspect(Host("reviews.shop.svc.cluster.local"), "v2")
 SHADOW = Suspect(Host("reviews.shop.svc.cluster.local"), "v3")
 
@@ -122,7 +127,14 @@ OBSERVED = Event(
 
 def stored(found: Remediation) -> tuple[object, ...]:
     """A record as the store has it: two are the same one at the same moment if this is equal."""
-    return found.namespace, found.name, found.uid, found.resource_version, found.created_at, found.intent, found.status
+    named = found.namespace, found.name, found.uid, found.resource_version, found.created_at
+    return (*named, found.intent, found.status, found.approval)
+
+
+def until(world: LedgerWorld, look: Callable[[], Sequence[Head]]) -> Sequence[Head]:
+    """What `look` finds, once it finds something."""
+    world.eventually(look)
+    return look()
 
 
 def keys(records: Sequence[Remediation]) -> list[tuple[str, str]]:
@@ -330,7 +342,7 @@ class LedgerContract:
     def test_an_empty_index_has_nothing(self, world: LedgerWorld) -> None:
         assert () == tuple(world.ledger.heads())
         assert world.ledger.get("shop", "canary-1") is None
-        assert () == world.ledger.answering("f00d")
+        assert () == world.ledger.answering("f00d", NOON)
         assert () == world.ledger.taken_back("uid-1")
 
     def test_the_index_has_the_newest_first(self, world: LedgerWorld) -> None:
@@ -366,7 +378,7 @@ class LedgerContract:
         world.bare.delete(concluded)
         world.eventually(lambda: not world.ledger.heads())
         assert world.ledger.get("shop", "canary-1") is None
-        assert () == world.ledger.answering("f00d")
+        assert () == world.ledger.answering("f00d", NOON)
 
     def test_what_was_deleted_is_not_in_the_index(self, world: LedgerWorld) -> None:
         made = world.ledger.create(record())
@@ -388,13 +400,15 @@ class LedgerContract:
 
         world.eventually(lambda: len(world.ledger.heads()) == 4)
 
-        def answering(fingerprint: str) -> list[tuple[str, str]]:
-            return keys(world.ledger.answering(fingerprint))
+        def answering(fingerprint: str, late: timedelta = timedelta()) -> list[tuple[str, str]]:
+            return keys(world.ledger.answering(fingerprint, NOON + late))
 
-        assert [("shop", "later"), ("shop", "own"), ("web", "beside")] == answering("f00d")
-        assert [("web", "beside")] == answering("beef")
+        second, day = timedelta(seconds=1), timedelta(days=1)
+        assert [("shop", "own")] == answering("f00d")
+        assert [("web", "beside")] == answering("f00d", second) == answering("beef", second)
+        assert [("shop", "later")] == answering("f00d", day)
         assert [("shop", "other"), ("web", "beside")] == answering("cafe")
-        assert [] == answering("none")
+        assert [] == answering("none") == answering("f00d", -day)
 
     def test_finds_what_a_person_has_taken_back_on_a_routing_object(self, world: LedgerWorld) -> None:
         """By its uid: another object of the same name is another one."""
@@ -413,13 +427,114 @@ class LedgerContract:
 
     def test_a_rewritten_record_answers_what_it_now_says(self, world: LedgerWorld) -> None:
         made = world.ledger.create(record(also=(companion("beef"),)))
-        world.eventually(lambda: world.ledger.answering("beef"))
+        world.eventually(lambda: world.ledger.answering("beef", NOON + timedelta(seconds=1)))
 
         world.ledger.rewrite(replace(made, intent=intent(also=(companion("cafe"),))))
 
-        world.eventually(lambda: world.ledger.answering("cafe"))
-        assert () == world.ledger.answering("beef")
-        assert [("shop", "canary-1")] == keys(world.ledger.answering("f00d"))
+        world.eventually(lambda: world.ledger.answering("cafe", NOON + timedelta(seconds=1)))
+        assert () == world.ledger.answering("beef", NOON + timedelta(seconds=1))
+        assert [("shop", "canary-1")] == keys(world.ledger.answering("f00d", NOON))
+
+    # -- what the guards ask
+
+    def test_keeps_what_a_person_says_to_a_plan_and_what_the_guards_said(self, world: LedgerWorld) -> None:
+        waiting = Status(
+            phase=Phase.AWAITING_APPROVAL,
+            verdicts=(Verdict("pause", None, "nobody"), Verdict("budget", Reason.BUDGET_SPENT, "10 of 10")),
+            judged_at=NOON,
+        )
+        made = world.ledger.conclude(replace(world.ledger.create(record(mode=Mode.APPROVE)), status=waiting))
+        assert [("shop", "canary-1")] == [each.key for each in until(world, world.ledger.awaiting)]
+
+        said = Approval(approved=True, by="ann", reason="seen it too", at=NOON)
+        approved = world.ledger.rewrite(replace(made, approval=said))
+
+        assert (said, waiting, made.intent) == (approved.approval, approved.status, approved.intent)
+        assert stored(approved) == stored(world.bare.read("shop", "canary-1"))
+        world.ledger.conclude(replace(approved, status=APPLIED))
+        world.eventually(lambda: () == world.ledger.awaiting())
+        assert said == world.bare.read("shop", "canary-1").approval
+
+    def test_knows_the_last_change_of_a_routing_object(self, world: LedgerWorld) -> None:
+        """Undone or not; what was refused, or only observed, is none."""
+        assert None is world.ledger.latest("uid-1")
+        for late, name in ((2, "second"), (1, "first")):
+            applied = replace(APPLIED, applied_at=NOON + timedelta(minutes=late))
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=applied))
+        world.ledger.conclude(replace(world.ledger.create(record("no")), status=Status(phase=Phase.FAILED)))
+
+        world.eventually(lambda: [each.phase for each in world.ledger.heads()].count(Phase.APPLIED) == 2)
+        assert Made("second", NOON + timedelta(minutes=2)) == world.ledger.latest("uid-1")
+        assert None is world.ledger.latest("uid-2")
+
+    def test_knows_who_was_accused_lately(self, world: LedgerWorld) -> None:
+        """As long as the alert is not over, and nobody said otherwise."""
+        judged = Status(phase=Phase.FAILED, judged_at=NOON)
+        over = replace(judged, resolved=(Resolution("f00d", NOON, None),))
+        statuses = {"lately": judged, "over": over, "undone": TAKEN_BACK, "later": replace(judged, judged_at=LATE)}
+        for name, status in statuses.items():
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=status))
+        by_hand = record("by-hand", request=Request("ann"))
+        world.ledger.conclude(replace(world.ledger.create(by_hand), status=judged))
+
+        world.eventually(lambda: [each.phase for each in world.ledger.heads()].count(Phase.FAILED) == 4)
+        before = NOON - timedelta(seconds=1)
+        assert ["later", "lately"] == [each.name for each in world.ledger.accusing(REVIEWS.host, before)]
+        assert ["later"] == [each.name for each in world.ledger.accusing(REVIEWS.host, NOON)]
+        assert () == world.ledger.accusing(Host("ratings.shop.svc.cluster.local"), before)
+
+    def test_counts_what_was_changed_and_what_is_about_to_be(self, world: LedgerWorld) -> None:
+        early = NOON - timedelta(hours=1)
+        assert Tally(0, 0, 0) == world.ledger.tally(early)
+        for name, status in {
+            "changed": APPLIED,
+            "before": replace(APPLIED, applied_at=early),
+            "undone": TAKEN_BACK,
+            "refused": Status(phase=Phase.FAILED, reason=Reason.BUDGET_SPENT),
+        }.items():
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=status))
+        observed = Status(phase=Phase.OBSERVED, finished_at=NOON)
+        world.ledger.conclude(replace(world.ledger.create(record("observed", mode=Mode.OBSERVE)), status=observed))
+        by_hand = world.ledger.create(record("by-hand", request=Request("ann")))
+        world.ledger.conclude(replace(by_hand, status=APPLIED))
+        world.ledger.create(record("begun"))
+        world.ledger.create(record("asking", mode=Mode.APPROVE))
+        world.ledger.create(record("without-a-patch", patch=()))
+
+        world.eventually(lambda: 9 == len(world.ledger.heads()) and world.ledger.tally(early).made == 2)
+        tally = world.ledger.tally(early)
+        assert (2, 1, 1) == (tally.made, tally.begun, tally.observed)
+        assert tally.latest in {("shop", "changed"), ("shop", "undone")}
+        assert 0 == world.ledger.tally(NOON + timedelta(seconds=1)).made
+
+    def test_of_those_that_are_begun_each_is_before_or_behind_every_other(self, world: LedgerWorld) -> None:
+        """However many begin at once: that is what lets a budget be shared without a leader."""
+        names = [f"canary-{number}" for number in range(8)]
+        made = at_once(*(partial(world.ledger.create, record(name)) for name in names))
+
+        in_order = sorted(made, key=lambda each: world.ledger.ahead(each, NOON))
+        assert list(range(8)) == [world.ledger.ahead(each, NOON) for each in in_order]
+
+        first, *_, last = in_order
+        world.ledger.conclude(replace(first, status=replace(APPLIED, applied_at=LATE)))
+        assert 7 == world.ledger.ahead(last, NOON), "what is made counts like what is begun"
+        world.eventually(lambda: 6 == world.ledger.ahead(last, LATE))
+
+    def test_one_that_is_tried_again_comes_behind_the_others(self, world: LedgerWorld) -> None:
+        first, second = (world.ledger.create(record(name)) for name in ("first", "second"))
+        refused = world.ledger.conclude(replace(first, status=Status(phase=Phase.FAILED)))
+        assert 0 == world.ledger.ahead(second, NOON)
+        again = world.ledger.conclude(replace(refused, status=Status()))
+        assert 1 == world.ledger.ahead(again, NOON)
+        assert 0 == world.ledger.ahead(second, NOON)
+
+    def test_of_one_that_is_gone_nobody_knows_who_is_before_it(self, world: LedgerWorld) -> None:
+        made = world.ledger.create(record())
+        assert 0 == world.ledger.ahead(made, NOON)
+        world.ledger.delete(made)
+        world.eventually(lambda: () == tuple(world.ledger.heads()))
+        with pytest.raises(NotSynced):
+            world.ledger.ahead(made, NOON)
 
     # -- Events
 

@@ -19,8 +19,12 @@ from tests.servers import ApiServer
 
 GROUP = "/apis/networking.istio.io/v1beta1"
 PLURALS = {"VirtualService": "virtualservices", "DestinationRule": "destinationrules"}
+CORE = "/api/v1"
+SLICES = "/apis/discovery.k8s.io/v1beta1"
+"""As Kubernetes 1.20 has them, and 1.25 no more."""
 RECORDS = "/apis/remediator.io/v1alpha1"
 EVENTS = "/apis/events.k8s.io/v1"
+MODE = "remediator.io/mode"
 QUICK = Pace(first_wait=0.01, longest_wait=0.2)
 
 Json = dict[str, Any]
@@ -28,8 +32,9 @@ Json = dict[str, Any]
 
 def may_read(*kinds: str) -> Json:
     """An RBAC rule: list and watch these kinds."""
-    resources = [(PLURALS | {"Remediation": "remediations"})[kind] for kind in kinds]
-    return {"apiGroups": ["networking.istio.io", "remediator.io"], "resources": resources, "verbs": ["list", "watch"]}
+    plurals = PLURALS | {"Remediation": "remediations", "Pause": "pauses", "Namespace": "namespaces"}
+    groups = ["networking.istio.io", "remediator.io", ""]
+    return {"apiGroups": groups, "resources": [plurals[kind] for kind in kinds], "verbs": ["list", "watch"]}
 
 
 class Clock:
@@ -58,6 +63,9 @@ class RealWorld:
         return KubernetesCluster(rest_of(self.server)).ledger
 
     def create(self, body: Json) -> None:
+        if body["kind"] == "Namespace":  # other tests have made it before
+            self.server.apply(f"{CORE}/namespaces", body)
+            return
         self.server.namespace(body["metadata"]["namespace"])
         self.server.request("POST", collection_of(body["kind"], body["metadata"]["namespace"]), body)
 
@@ -83,7 +91,11 @@ class RealWorld:
 
 
 def collection_of(kind: str, namespace: str) -> str:
-    return f"{GROUP}/namespaces/{namespace}/{PLURALS[kind]}"
+    if kind == "Namespace":
+        return f"{CORE}/namespaces"
+    others = {"EndpointSlice": (SLICES, "endpointslices"), "Pod": (CORE, "pods")}
+    group, plural = others[kind] if kind in others else (GROUP, PLURALS[kind])
+    return f"{group}/namespaces/{namespace}/{plural}"
 
 
 def path_of(ref: TargetRef) -> str:
@@ -91,12 +103,18 @@ def path_of(ref: TargetRef) -> str:
 
 
 def cleared(server: ApiServer) -> None:
-    """Delete every routing object, rule, record and Event."""
+    """Delete every routing object, rule, record, Event, pause, Pod and EndpointSlice, and what namespaces say of the
+    mode."""
     collections = [f"{GROUP}/{plural}" for plural in PLURALS.values()]
-    for path in (*collections, f"{RECORDS}/remediations", f"{EVENTS}/events"):
+    collections += [f"{RECORDS}/remediations", f"{EVENTS}/events", f"{CORE}/pods", f"{SLICES}/endpointslices"]
+    for path in collections:
         group, _, plural = path.rpartition("/")
         for namespace in {body["metadata"]["namespace"] for body in server.request("GET", path)["items"]}:
             server.request("DELETE", f"{group}/namespaces/{namespace}/{plural}")
+    for body in server.request("GET", f"{CORE}/namespaces")["items"]:
+        if MODE in body["metadata"].get("annotations", {}):
+            server.apply(f"{CORE}/namespaces", {"metadata": {"name": body["metadata"]["name"]}})
+    server.request("DELETE", f"{RECORDS}/pauses")
 
 
 def rest_of(server: ApiServer, user: str = "admin", *, port: int | None = None, read_timeout: float = 10.0) -> Rest:

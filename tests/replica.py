@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.builders import policy
 from tests.counting import Lost, Passage, Proxy, counting
 from tests.processes import wait_until
 from tests.servers import ApiServer
-from tests.service import Service, prepared
+from tests.service import ANY_EVIDENCE, UNGUARDED, Service, prepared
 
 Json = dict[str, Any]
 
@@ -131,7 +130,7 @@ class Replica:
 def running_replica(server: ApiServer, user: str = "guest", *more: str) -> Iterator[Replica]:
     """A replica, ready; `more` are flags of `serve`."""
     with counting(server) as proxy, tempfile.TemporaryDirectory(prefix="replica-") as folder:
-        service = prepared(proxy.kubeconfig(user), [policy()], Path(folder), *more)
+        service = prepared(proxy.kubeconfig(user), [UNGUARDED], Path(folder), *ANY_EVIDENCE, *more)
         replica = Replica(proxy, service)
         try:
             replica.start()

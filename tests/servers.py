@@ -21,10 +21,14 @@ from typing import Any
 
 import yaml
 
-from tests.definitions import ISTIO, crds, our_crd
+from tests.definitions import ISTIO, crds, our_crds
 from tests.processes import Process, binary, free_port, wait_until
 
 Json = dict[str, Any]
+
+
+class _AlreadyThere(Exception):
+    """There is an object of this name."""
 
 
 @dataclass
@@ -119,9 +123,10 @@ class ApiServer:
                     wait_until(partial(self._serves, path), f"{path} served")
 
     def namespace(self, *names: str) -> None:
-        """Create namespaces; those that exist stay."""
+        """Create namespaces; those that exist stay as they are."""
         for name in names:
-            self.apply("/api/v1/namespaces", {"metadata": {"name": name}})
+            with contextlib.suppress(_AlreadyThere):
+                self._create("/api/v1/namespaces", {"metadata": {"name": name}})
 
     def allow(self, user: str, *rules: Json, namespace: str | None = None) -> None:
         """Give `user` a role of these rules, in the place of the one given before; without a namespace everywhere."""
@@ -142,11 +147,17 @@ class ApiServer:
     def apply(self, collection: str, body: Json) -> None:
         """Create an object in the collection at this path, or replace the one of its name."""
         try:
+            self._create(collection, body)
+        except _AlreadyThere:
+            self.request("PUT", f"{collection}/{body['metadata']['name']}", body)
+
+    def _create(self, collection: str, body: Json) -> None:
+        try:
             self.request("POST", collection, body)
         except urllib.error.HTTPError as error:
             if error.code != 409:
                 raise
-            self.request("PUT", f"{collection}/{body['metadata']['name']}", body)
+            raise _AlreadyThere from error
 
     def compact(self) -> None:
         """Forget all history in etcd: whoever watches from an old resourceVersion is told 410."""
@@ -179,10 +190,10 @@ class ApiServer:
 
 @contextlib.contextmanager
 def running_api_server(istio: Path | None = ISTIO, *, ours: bool = True) -> Iterator[ApiServer]:
-    """A fresh API server, with VirtualService and DestinationRule as in the file `istio`, and with Remediation if
-    `ours`. Raises Missing."""
+    """A fresh API server, with VirtualService and DestinationRule as in the file `istio`, and with our own
+    kinds if `ours`. Raises Missing."""
     definitions = crds(istio, "virtualservices", "destinationrules") if istio else []
-    definitions += [our_crd()] if ours else []
+    definitions += our_crds() if ours else []
     binaries = [binary("KUBEBUILDER_ASSETS", name) for name in ("etcd", "kube-apiserver")]
     with tempfile.TemporaryDirectory(prefix="api-server-") as folder:
         server = _prepared(Path(folder), *binaries)

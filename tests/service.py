@@ -21,12 +21,18 @@ from typing import Any
 
 import yaml
 
+from tests.builders import policy
 from tests.processes import Process, children, free_port, wait_until
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 _LONGEST_ANSWER = 120.0
+
+UNGUARDED = policy(guards={"stableReady": "0%", "cooldown": "0s"})
+"""Where the guards are not what is tested: no pods run here, and tests fire alerts in quick succession."""
+ANY_EVIDENCE = ("--max-alert-age", "0", "--budget", "off")
+"""The same for what the service is told: the alerts of tests began long ago, and there are many."""
 
 
 def _may(group: str, resource: str, *verbs: str) -> Json:
@@ -36,8 +42,12 @@ def _may(group: str, resource: str, *verbs: str) -> Json:
 PERMISSIONS = (
     _may("networking.istio.io", "virtualservices", "get", "list", "watch", "patch"),
     _may("networking.istio.io", "destinationrules", "list", "watch"),
+    _may("", "namespaces", "list", "watch"),
+    _may("discovery.k8s.io", "endpointslices", "list"),
+    _may("", "pods", "list"),
     _may("remediator.io", "remediations", "get", "list", "watch", "create", "patch", "delete"),
     _may("remediator.io", "remediations/status", "patch"),
+    _may("remediator.io", "pauses", "list", "watch"),
     _may("events.k8s.io", "events", "create"),
 )
 """All that the service may do."""

@@ -9,10 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.records.model import (
     Accusation,
+    Approval,
     Companion,
     Intent,
     Phase,
@@ -197,7 +199,12 @@ statuses = st.builds(
         st.builds(Resolution, fingerprint=said, at=moments, after_s=st.none() | st.floats(0, 1e9)), max_size=3
     ).map(tuple),
     undo=st.none() | st.builds(Undoing, request=requests, requested_at=moments, done_at=st.none() | moments),
+    verdicts=st.lists(
+        st.builds(Verdict, guard=said, reason=st.none() | st.sampled_from(Reason), message=words), max_size=3
+    ).map(tuple),
+    judged_at=st.none() | moments,
 )
+approvals = st.builds(Approval, approved=st.booleans(), by=words, reason=words, at=st.none() | moments)
 
 
 def remediations() -> st.SearchStrategy[Remediation]:
@@ -208,6 +215,7 @@ def remediations() -> st.SearchStrategy[Remediation]:
         name=st.sampled_from(["canary-1", "a.b-2"]),
         intent=intents,
         status=statuses,
+        approval=st.none() | approvals,
     )
 
 

@@ -27,6 +27,10 @@ from tests.strategies import json_values, remediations, spoil
 versions = count(1)
 
 
+LATER = NOON + timedelta(seconds=1)
+"""When the companions of ledger_contract begin."""
+
+
 def at(
     name: str = "canary-1", namespace: str = "shop", version: str = "1", late: int = 0, **intent: object
 ) -> Remediation:
@@ -49,7 +53,7 @@ def test_gives_back_what_was_put(whole: Remediation) -> None:
 
     assert stored == made.get(whole.namespace, whole.name)
     assert (head(stored),) == made.heads()
-    assert (head(stored),) == made.answering(stored.intent.alert.fingerprint)
+    assert (head(stored),) == made.answering(stored.intent.alert.fingerprint, stored.intent.alert.starts_at)
     assert stored.taken_back == bool(made.taken_back(stored.intent.target.uid))
 
 
@@ -79,8 +83,8 @@ def test_a_record_is_put_in_the_place_of_the_one_before() -> None:
     made.put(replace(at(version="2", alert=accused("cafe")), status=APPLIED))
 
     assert [Phase.APPLIED] == [each.phase for each in made.heads()]
-    assert () == made.answering("beef") == made.answering("f00d")
-    assert [("shop", "canary-1")] == keys(made.answering("cafe"))
+    assert () == made.answering("beef", LATER) == made.answering("f00d", NOON)
+    assert [("shop", "canary-1")] == keys(made.answering("cafe", NOON))
     assert (1, "2") == (len(made), made.version("shop", "canary-1"))
 
 
@@ -91,7 +95,7 @@ def test_what_is_dropped_is_found_no_more() -> None:
 
     assert (0, ()) == (len(made), made.heads())
     assert made.get("shop", "canary-1") is None
-    assert () == made.answering("f00d") == made.answering("beef") == made.taken_back("uid-1")
+    assert () == made.answering("f00d", NOON) == made.answering("beef", LATER) == made.taken_back("uid-1")
     assert made.version("shop", "canary-1") is None
 
 
@@ -164,12 +168,51 @@ def test_any_sequence_of_changes_leaves_what_the_last_of_each_said(
     by_name = sorted(expected.values(), key=lambda each: each.name)
     newest_first = sorted(by_name, key=lambda each: each.created_at or NOON, reverse=True)
     assert [head(each) for each in newest_first] == list(made.heads())
-    for fingerprint in ("f00d", "beef", "cafe"):
-        answering = [each for each in by_name if fingerprint in {found for found, _ in each.intent.firings}]
-        assert keys(answering) == keys(made.answering(fingerprint))
+    for firing in ((name, NOON + timedelta(seconds=late)) for name in ("f00d", "beef", "cafe") for late in (0, 1)):
+        answering = [each for each in by_name if firing in each.intent.firings]
+        assert keys(answering) == keys(made.answering(*firing))
     for uid in ("uid-1", "uid-2"):
         taken_back = [each for each in by_name if each.intent.target.uid == uid and each.taken_back]
         assert keys(taken_back) == keys(made.taken_back(uid))
+
+
+def test_of_several_sources_the_older_record_is_before_the_others() -> None:
+    """Whatever the order in which they are told; of the same second, the name decides."""
+    made = Archive()
+    for name, late in (("c", 1), ("b", 1), ("a", 2), ("d", 0)):
+        made.put(at(name, late=late))
+    order = {name: made.first(at(name), NOON) for name in "abcd"}
+    assert {"d": 0, "b": 1, "c": 2, "a": 3} == order
+
+
+def test_what_is_listed_in_no_order_counts_as_before() -> None:
+    made = Archive()
+    for name in ("a", "b"):
+        made.put(at(name), listed=True)
+    assert [1, 1] == [made.ahead(at(name), NOON) for name in ("a", "b")]
+    made.put(at("c"))
+    assert [1, 1, 2] == [made.ahead(at(name), NOON) for name in "abc"]
+
+
+def test_of_our_own_write_nothing_is_known_before_its_source_has_told_of_it() -> None:
+    made = Archive()
+    made.advance(at("a"), None)
+    assert None is made.ahead(at("a"), NOON)
+    assert 1 == made.tally(NOON).begun
+    made.put(at("a"))
+    assert 0 == made.ahead(at("a"), NOON)
+
+
+def test_a_record_that_was_begun_anew_waits_for_the_news_of_that() -> None:
+    """It was refused in between, and another was begun meanwhile, of which the watch has not told yet."""
+    made = Archive()
+    made.put(at("a"))
+    again = at("a", version="8")
+    assert None is made.ahead(again, NOON)
+    made.put(at("b"))
+    made.put(replace(at("a", version="7"), status=Status(phase=Phase.FAILED)))
+    made.put(again)
+    assert 1 == made.ahead(again, NOON)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
@@ -180,7 +223,7 @@ def test_threads_do_not_disturb_each_other() -> None:
             for turn in range(50):
                 made.put(at(f"{number}-{turn % 5}", version=str(turn)))
                 made.heads()
-                made.answering("f00d")
+                made.answering("f00d", NOON)
                 made.drop("shop", f"{number}-{(turn + 2) % 5}")
         except BaseException as error:  # noqa: BLE001
             faults.append(error)
@@ -191,7 +234,7 @@ def test_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert [] == faults
-    assert len(made.heads()) == len(made) == len(made.answering("f00d"))
+    assert len(made.heads()) == len(made) == len(made.answering("f00d", NOON))
 
 
 def many(number: int) -> Iterator[Remediation]:

@@ -50,6 +50,7 @@ def test_a_quick_run_tells_every_figure(tmp_path: Path) -> None:
     assert [
         "request → patched over a bare PATCH, 10 VirtualServices",
         "request → answer over a bare PATCH, 10 VirtualServices",
+        "request → patched over a bare PATCH, 10 VirtualServices, stableReady on",
         "request → patched over a bare PATCH, 10 VirtualServices, 20 records",
         "request → answer over a bare PATCH, 10 VirtualServices, 20 records",
         "from process start to ready, 40 VirtualServices",

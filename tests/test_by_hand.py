@@ -15,7 +15,7 @@ from remediator.cluster.inventory import Inventory
 from remediator.cluster.port import Snapshot
 from remediator.errors import InputError
 from remediator.outcome import Outcome, Reason
-from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand, receivers
+from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
 from remediator.pipeline.drafting import draft, granted, key_of
 from remediator.policies.model import MANUAL, Action
 from remediator.records.model import Request
@@ -433,7 +433,7 @@ def test_who_gets_the_traffic() -> None:
     rule = destination_rule(v1="v1", v2="v2", v3="v3")
     work = planned(rollback("v2", stable="v1"), body, rule)
 
-    assert ["reviews.shop subset v1"] == [str(each) for each in receivers(work.proposal.plan)]
+    assert ["reviews.shop subset v1"] == [str(each) for each in work.proposal.plan.receivers]
 
 
 # -- the record

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from remediator.cli import by_hand
 from remediator.cli.main import program
 from remediator.cli.situation import await_sync
 from remediator.cluster.local import LocalCluster
+from remediator.cluster.local_brake import LocalBrake
 from remediator.errors import Forbidden, Unavailable
 from remediator.outcome import Reason, TargetRef
 from remediator.policies.model import Action
@@ -341,6 +342,117 @@ class TestRefused:
         assert re.search(r"^error: VirtualService shop/reviews: (Denied|Failed) \(\w+\): ", found.stderr)
 
 
+# -- what the guards would say
+
+
+HEAVY = "  NO suspectIsStable: "
+
+
+def pause() -> None:
+    metadata = {"name": "fleet", "creationTimestamp": "2026-08-01T11:30:00Z"}
+    spec = {"by": "kim", "reason": "INC-4711"}
+    body = {"apiVersion": "remediator.io/v1alpha1", "kind": "Pause", "metadata": metadata, "spec": spec}
+    Path("shop/pause.yaml").write_text(yaml.safe_dump(body))
+
+
+def heavy_canary() -> None:
+    furnish(
+        builders.virtual_service({"name": "all", "route": builders.split(v1=10, v2=90)}),
+        builders.destination_rule(v1="v1", v2="v2"),
+    )
+
+
+class TestGuards:
+    def test_a_no_is_shown_and_binds_nobody(self) -> None:
+        pause()
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        lines = found.stdout.splitlines()
+        begin = lines.index("Guards that would refuse an alert:")
+        assert lines[begin + 1].startswith("  NO pause: the service is paused by kim")
+        assert begin < next(number for number, line in enumerate(lines) if line.startswith("Applied"))
+        assert (0, [Phase.APPLIED]) == (found.exit_code, [record.status.phase for record in records()])
+
+    def test_it_stands_before_the_question(self) -> None:
+        pause()
+        with terminal(*ROLLBACK) as shown:
+            said = shown.read_until(QUESTION)
+            assert "pause: the service is paused by kim" in said
+            shown.answer("n\n")
+
+    @pytest.mark.parametrize("flag", ["--yes", "--dry-run"])
+    def test_every_no_is_a_line(self, flag: str) -> None:
+        heavy_canary()
+        pause()
+        lines = run("rollback", "shop/reviews", "--suspect", "v2", flag).stdout.splitlines()
+
+        assert 2 == len([line for line in lines if line.startswith("  NO ")])
+        assert [line for line in lines if line.startswith(HEAVY)]
+
+    def test_as_a_document(self) -> None:
+        pause()
+        _, found = document("stop-mirror", "shop/reviews", "--dry-run")
+
+        (verdict,) = found["guards"]
+        assert ("pause", False, "Paused") == (verdict["guard"], verdict["allows"], verdict["reason"])
+
+    def test_a_stable_side_that_is_not_ready(self) -> None:
+        slices = builders.endpoint_slice(builders.endpoint("10.0.0.1", "v1-0", ready=False))
+        Path("shop/endpoints.yaml").write_text(yaml.safe_dump_all([slices, builders.pod("v1-0", version="v1")]))
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
+
+        assert "  NO stableReady: reviews.shop subset v1: 0 of 1 endpoints ready" in found.stdout
+
+    def test_a_second_lever_within_the_cooldown_is_told_which_was_the_first(self) -> None:
+        run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+        (first,) = records()
+        found = run("stop-mirror", "shop/reviews", "--yes")
+
+        (line,) = (line for line in found.stdout.splitlines() if line.startswith("  NO "))
+        assert line.startswith("  NO cooldown: ")
+        assert first.name in line
+
+    def test_where_none_says_no_nothing_is_said_of_them(self) -> None:
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+        assert "uard" not in found.stdout
+
+    def test_what_only_binds_the_service_is_left_out(self) -> None:
+        """Off means that the service may not act by itself; an alert's age says nothing of what a person asks for."""
+        body, rule = yaml.safe_load_all(Path("shop/shop.yaml").read_text())
+        body["metadata"]["annotations"] = {"remediator.io/mode": "Off"}
+        furnish(body, rule)
+
+        assert [] == document("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")[1]["guards"]
+
+    def test_where_nothing_is_to_be_done_nobody_is_asked(self) -> None:
+        pause()
+        furnish(builders.virtual_service({"route": builders.split(v1=100)}))
+        assert [] == document("stop-mirror", "shop/reviews", "--dry-run")[1]["guards"]
+
+    def test_guards_that_cannot_be_asked_stand_in_nobody_s_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unanswered(*_: Any) -> Any:
+            raise Unavailable("the API server does not answer")
+
+        pause()
+        monkeypatch.setattr(LocalCluster, "readiness", unanswered)
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        assert (0, [Phase.APPLIED]) == (found.exit_code, [record.status.phase for record in records()])
+        assert "Guards" not in found.stdout
+
+    def test_what_may_not_be_read_is_said_in_a_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def forbidden(*_: Any) -> Any:
+            raise Forbidden("list", "pauses.remediator.io", "is forbidden")
+
+        monkeypatch.setattr(LocalBrake, "pauses", forbidden)
+        found = run("rollback", "shop/reviews", "--suspect", "v2", "--yes")
+
+        assert 0 == found.exit_code, found.stderr
+        (line,) = (line for line in found.stdout.splitlines() if line.startswith("Guards: "))
+        assert line.startswith("Guards: the pauses cannot be read (no permission to list pauses.remediator.io")
+        assert line.endswith("): whether somebody has paused the service was not asked.")
+
+
 # -- asked on a terminal
 
 
@@ -369,8 +481,12 @@ class Terminal:
         return self._process.wait(_DEADLINE_S)
 
     def interrupt(self) -> int:
-        """Ctrl-C; the exit code."""
-        self._process.send_signal(signal.SIGINT)
+        """Ctrl-C until it hears: a signal that comes right before a read begins is noticed with the next one."""
+        deadline = time.monotonic() + _DEADLINE_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
         return self.answer("")
 
     def _read(self) -> bool:
@@ -392,6 +508,8 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
         stdout=theirs,
         stderr=theirs,
         env=environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
+        # Who runs the tests in the background may have it ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
     )
     os.close(theirs)
     try:
@@ -587,7 +705,7 @@ def test_a_dry_run_needs_no_records(api_server: ApiServer, start: Start) -> None
     world = start()
     for body in yaml.safe_load_all(Path("shop/shop.yaml").read_text()):
         world.create(manifest(body))
-    rule = may_read("VirtualService", "DestinationRule")
+    rule = may_read("VirtualService", "DestinationRule", "Namespace")
     api_server.allow("guest", rule | {"verbs": [*rule["verbs"], "get", "patch"]})
     flags = ("--kubeconfig", str(api_server.kubeconfig("guest")), "--yes")
 
@@ -614,6 +732,7 @@ def test_on_a_live_cluster(api_server: ApiServer, start: Start) -> None:
 
     tried = remediator("rollback", "shop/reviews", "--suspect", "v2", "--dry-run")
     assert (2, before) == (tried.exit_code, world.cluster.read(REVIEWS).body["spec"]), tried.stderr
+    assert "Guards that would refuse an alert:\n  NO stableReady: " in tried.stdout, "there are no endpoints"
     done = remediator("rollback", "shop/reviews", "--suspect", "v2", "--yes", "-o", "json")
     found = json.loads(done.stdout)
     record = world.cluster.ledger.read("shop", found["remediation"])

@@ -28,7 +28,9 @@ from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import MANUAL, Action, MirrorScope, Mode
 from remediator.records.model import (
     Accusation,
+    Approval,
     Companion,
+    Conclusion,
     Intent,
     Phase,
     PolicyRef,
@@ -117,7 +119,7 @@ def apply(cluster: Cluster) -> None:
         target=Target("networking.istio.io/v1", REF, live.routing.uid),
     )
     cluster.patch(REF, patch)
-    ended = begun.ended(Phase.APPLIED, Reason.PATCHED, "; ".join(proposal.plan.changes), APPLIED)
+    ended = begun.ended(Conclusion(Phase.APPLIED, Reason.PATCHED, "; ".join(proposal.plan.changes)), APPLIED)
     resolved = (Resolution("c0ffee0123456789", APPLIED + timedelta(minutes=5), 300.0),)
     cluster.ledger.conclude(replace(ended, status=replace(ended.status, resolved=resolved)))
 
@@ -222,6 +224,8 @@ def golden(name: str) -> Path:
 
 
 def told(name: str) -> str:
+    if name == "records-list":
+        record(LocalCluster(Path("mesh"), PLANNED.timestamp), NEWER, Phase.FAILED, Reason.BUDGET_SPENT)
     if name.endswith("-changed"):
         edit(give_weight)
     return settled(records(*TEXTS[name]).stdout)
@@ -304,6 +308,24 @@ class TestList:
     def test_ages(self, passed: timedelta, expected: str) -> None:
         assert expected == age(passed)
 
+    @pytest.mark.parametrize(
+        ("phase", "reason", "expected"),
+        [
+            pytest.param(Phase.FAILED, Reason.BUDGET_SPENT, "Failed (BudgetSpent)", id="refused by a guard"),
+            pytest.param(Phase.EXPIRED, Reason.APPROVAL_EXPIRED, "Expired (ApprovalExpired)", id="expired"),
+            pytest.param(Phase.REJECTED, Reason.APPROVAL_REJECTED, "Rejected (ApprovalRejected)", id="rejected"),
+            pytest.param(Phase.FAILED, None, "Failed", id="a reason of a later version"),
+            pytest.param(Phase.AWAITING_APPROVAL, Reason.APPROVAL_REQUIRED, "AwaitingApproval", id="waiting"),
+        ],
+    )
+    def test_the_reason_stands_with_a_phase_that_needs_it(
+        self, cluster: LocalCluster, phase: Phase, reason: Reason | None, expected: str
+    ) -> None:
+        record(cluster, NEWER, phase, reason)
+        (line,) = (line for line in records("list").stdout.splitlines() if NEWER in line)
+
+        assert ["shop", NEWER, expected, "canary-late"] == re.split(r" {2,}", line)[:4]
+
 
 class TestTable:
     def lines(self, cluster: LocalCluster, width: int | None, name: str = NAME) -> list[str]:
@@ -347,6 +369,18 @@ class TestTable:
         assert ["shop", name, "Applied", "canary-errors", "VirtualService/reviews", "reviews.shop", "v2", "3m"] == (
             row.split()
         )
+
+    def test_a_reason_makes_no_row_too_wide(self, cluster: LocalCluster) -> None:
+        failed = replace(
+            cluster.ledger.read("shop", NAME), status=Status(Phase.FAILED, Reason.NO_STABLE_DESTINATION, "")
+        )
+        out = Console(file=io.StringIO(), width=80, soft_wrap=True, force_terminal=True, color_system=None)
+        say_table(out, [failed], 1, PLANNED + timedelta(minutes=3))
+        assert isinstance(out.file, io.StringIO)
+        title, row = out.file.getvalue().splitlines()
+
+        assert (True, True) == (NAME in row, "  Failed" in row)
+        assert max(len(title), len(row)) <= 80
 
     def test_a_phase_has_its_colour_on_a_terminal(self, cluster: LocalCluster) -> None:
         assert "\x1b[32mApplied" in self.lines(cluster, 120)[1]
@@ -421,6 +455,9 @@ class TestShow:
             pytest.param(Phase.OBSERVED, Reason.DRY_RUN, id="observed"),
             pytest.param(Phase.AWAITING_APPROVAL, None, id="awaiting approval"),
             pytest.param(Phase.PLANNED, None, id="planned"),
+            pytest.param(Phase.REJECTED, Reason.APPROVAL_REJECTED, id="rejected by a person"),
+            pytest.param(Phase.EXPIRED, Reason.APPROVAL_EXPIRED, id="answered by nobody"),
+            pytest.param(Phase.FAILED, Reason.STABLE_NOT_READY, id="refused by a guard"),
         ],
     )
     def test_a_suspect_that_still_has_its_traffic(
@@ -435,6 +472,60 @@ class TestShow:
             "  remediator stop-mirror shop/reviews --suspect v2 --manifests mesh",
         ] == shown(NEWER)[-3:]
 
+    def test_a_plan_that_waits_tells_how_to_answer_it(self, cluster: LocalCluster) -> None:
+        edit(lambda body: body.update(spec=REVIEWS["spec"]))
+        asked_at = APPLIED + timedelta(seconds=2)
+        record(cluster, NEWER, status=Status(Phase.AWAITING_APPROVAL, judged_at=APPLIED, asked_at=asked_at))
+        lines = shown(NEWER)
+        begin = lines.index("Answer it with one of:")
+
+        assert [
+            "It waits for a person since 2026-08-01T12:00:47Z; "
+            "the service lets it expire after --approve-within, 1h unless set.",
+            "Answer it with one of:",
+            f"  remediator approve shop/{NEWER} --manifests mesh",
+            f"  remediator reject shop/{NEWER} --manifests mesh",
+            "reviews.shop v2 still gets its traffic. Take it away now, by hand, with:",
+        ] == lines[begin - 1 : begin + 4]
+        (since,) = (line for line in lines if "waits since" in line)
+        assert since.startswith("  waits since  2026-08-01T12:00:47Z, for a person's yes or no")
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            pytest.param(Status(judged_at=APPLIED), " since 2026-08-01T12:00:45Z", id="an older record"),
+            pytest.param(Status(), "", id="nobody knows"),
+        ],
+    )
+    def test_since_when_it_waits(self, cluster: LocalCluster, status: Status, expected: str) -> None:
+        record(cluster, NEWER, status=replace(status, phase=Phase.AWAITING_APPROVAL))
+
+        assert f"It waits for a person{expected}; the service lets it expire" in "\n".join(shown(NEWER))
+
+    @pytest.mark.parametrize(
+        ("approval", "words"),
+        [
+            pytest.param(
+                Approval(approved=True, by="ann", reason="seen in the traces", at=APPLIED),
+                "approved by ann: seen in the traces",
+                id="yes",
+            ),
+            pytest.param(Approval(approved=False, by="kim", at=APPLIED), "rejected by kim", id="no"),
+            pytest.param(Approval(approved=True), "approved by somebody who is not named", id="kubectl patch"),
+        ],
+    )
+    def test_a_person_s_answer_is_told(self, cluster: LocalCluster, approval: Approval, words: str) -> None:
+        waiting = record(cluster, NEWER, Phase.AWAITING_APPROVAL)
+        cluster.ledger.rewrite(replace(waiting, approval=approval))
+        lines = shown(NEWER)
+
+        assert f"  answer   {words}" in lines
+        assert f"It is {words} already: a service that runs acts on it within seconds." in lines
+        assert not [line for line in lines if "remediator approve" in line]
+        verb = words.partition(" ")[0]
+        times = [line.rpartition("  ")[0] for line in lines if line.startswith(f"  {verb} ")]
+        assert ([f"  {verb}     2026-08-01T12:00:45Z, by {approval.by}"] if approval.at else []) == times
+
     def test_only_what_there_is_to_take_is_offered(self, cluster: LocalCluster) -> None:
         edit(give_weight)
 
@@ -444,7 +535,7 @@ class TestShow:
         "status",
         [
             pytest.param(Status(Phase.OBSERVED, resolved=(Resolution("f00d", APPLIED, None),)), id="was resolved"),
-            pytest.param(Status(Phase.REJECTED), id="was rejected by a person"),
+            pytest.param(Status(Phase.REJECTED, resolved=(Resolution("f00d", APPLIED, None),)), id="was rejected, too"),
         ],
     )
     def test_nothing_is_to_be_taken_by_hand_once_it(self, cluster: LocalCluster, status: Status) -> None:
@@ -802,12 +893,16 @@ class TestLive:
 # -- schema --crd
 
 
-def test_schema_prints_the_crd() -> None:
+def test_schema_prints_the_crds() -> None:
     found = run("schema", "--crd")
 
     assert 0 == found.exit_code
-    assert (ROOT / "chart" / "crds" / "remediations.yaml").read_text(encoding="utf-8") == found.stdout
-    assert "remediations.remediator.io" == yaml.safe_load(found.stdout)["metadata"]["name"]
+    texts = [
+        (ROOT / "chart" / "crds" / f"{name}.yaml").read_text(encoding="utf-8") for name in ("remediations", "pauses")
+    ]
+    assert "---\n".join(texts) == found.stdout
+    names = [each["metadata"]["name"] for each in yaml.safe_load_all(found.stdout)]
+    assert ["remediations.remediator.io", "pauses.remediator.io"] == names
 
 
 @pytest.mark.parametrize(

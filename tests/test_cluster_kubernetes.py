@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,27 @@ from remediator.cluster.credentials import credentials
 from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.rest import Rest
 from remediator.errors import Forbidden, NotSynced, Rejected, Unauthenticated, Unavailable
+from remediator.guards.stable_ready import Readiness
 from remediator.traffic.patch import Edit
-from tests.builders import destination_rule
-from tests.contract import REF, REVIEWS, ClusterContract, canary, manifest, names, rule_names, seen, withdrawal
+from remediator.traffic.view import Destination, RouteChange
+from tests.builders import Json, destination_rule, endpoint, endpoint_slice, pod
+from tests.contract import (
+    REF,
+    REVIEWS,
+    ClusterContract,
+    canary,
+    edit_elsewhere,
+    manifest,
+    names,
+    rule_names,
+    seen,
+    withdrawal,
+)
 from tests.definitions import ISTIO_WITHOUT_V1
 from tests.processes import Missing, wait_until
 from tests.real_world import QUICK, RealWorld, Start, cleared, may_read, path_of, rest_of
 from tests.servers import ApiServer, running_api_server
+from tests.service import PERMISSIONS
 
 pytestmark = pytest.mark.servers
 
@@ -91,13 +107,73 @@ def test_we_are_named_as_the_writer(world: RealWorld) -> None:
     assert "remediator" in {entry["manager"] for entry in body["metadata"]["managedFields"]}
 
 
+def test_it_knows_who_changed_the_routes_last(world: RealWorld) -> None:
+    def write(manager: str, change: Callable[[Json], Any]) -> RouteChange:
+        """Let somebody change the object; what the server notes of them."""
+        body = world.server.request("GET", path_of(REF))
+        change(body)
+        after = world.server.request("PUT", f"{path_of(REF)}?fieldManager={manager}", body)
+        (at,) = [entry["time"] for entry in after["metadata"]["managedFields"] if entry["manager"] == manager]
+        return RouteChange(datetime.fromisoformat(at), manager)
+
+    def known(expected: RouteChange | None) -> None:
+        assert expected == world.cluster.read(REF).changed
+        world.eventually(lambda: [expected] == [found.changed for found in world.cluster.routing_to(REVIEWS)])
+
+    def reroute(body: Json) -> None:
+        body["spec"]["http"][1]["timeout"] = "7s"
+
+    body = canary()
+    del body["spec"]["tcp"]  # or its writer would own routes for ever
+    created = datetime.fromisoformat(seen(world, body).body["metadata"]["creationTimestamp"])
+    known(RouteChange(created, "Python-urllib"))
+    write("labeller", edit_elsewhere)
+    known(RouteChange(created, "Python-urllib"))
+    known(write("kubectl-edit", reroute))
+    answer = world.cluster.patch(REF, withdrawal(world.cluster.read(REF)))
+    assert answer.changed is None, "nobody but us has written them since"
+    known(None)
+    known(write("argocd-controller", lambda body: body["spec"]["http"].pop(1)))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "resource"),
+    [
+        pytest.param("endpointslices", "endpointslices.discovery.k8s.io", id="slices"),
+        pytest.param("pods", "pods", id="pods"),
+    ],
+)
+def test_without_the_permission_to_count_endpoints_it_says_which(
+    start: Start, api_server: ApiServer, lacking: str, resource: str
+) -> None:
+    world = start("guest")
+    world.create(endpoint_slice(endpoint("10.0.0.1", "a")))
+    allowed = [rule for rule in PERMISSIONS if lacking not in rule["resources"]]
+    api_server.allow("guest", *allowed)
+    destination = Destination(REVIEWS, "v2")
+    expected = Readiness(destination, 0, 0, f"no permission to list {resource} in shop")
+    # What a role allows counts a moment later.
+    world.eventually(lambda: expected == world.cluster.readiness(destination, {"version": "v2"}))
+
+
+def test_the_permissions_that_it_asks_for_are_enough(start: Start, api_server: ApiServer) -> None:
+    api_server.allow("guest", *PERMISSIONS)
+    world = start("guest")
+    world.create(pod("a", version="v2"))
+    world.create(endpoint_slice(endpoint("10.0.0.1", "a")))
+    destination = Destination(REVIEWS, "v2")
+    world.eventually(lambda: Readiness(destination, 1, 1) == world.cluster.readiness(destination, {"version": "v2"}))
+    world.eventually(lambda: not world.cluster.health().routing_fault)
+
+
 def test_without_a_permission_it_says_which(start: Start, api_server: ApiServer) -> None:
     api_server.allow("guest")
     world = start("guest")
-    wait_until(lambda: "no permission" in world.cluster.health().detail, "reason said", timeout=10)
+    missing = "no permission to list virtualservices"
+    wait_until(lambda: missing in world.cluster.health().detail, "the reason is said", timeout=10)
     with pytest.raises(NotSynced, match=r"no permission to list virtualservices\.networking\.istio\.io: .*guest"):
         world.cluster.routing_to(REVIEWS)
-    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation"))
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Namespace", "Remediation", "Pause"))
     world.eventually(lambda: world.cluster.health().synced)
     world.create(canary())
     world.eventually(lambda: names(world) == {"reviews"})
@@ -134,7 +210,7 @@ def test_without_istio_it_says_so(api_server: ApiServer) -> None:
 
 
 def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_server: ApiServer) -> None:
-    api_server.allow("guest", may_read("DestinationRule"))
+    api_server.allow("guest", may_read("DestinationRule", "Namespace", "Pause"))
     api_server.namespace("shop")
     api_server.allow("guest", may_read("VirtualService", "Remediation"), namespace="shop")
     world = start("guest", namespaces=("shop",))
@@ -158,6 +234,17 @@ def test_with_names_too_it_needs_to_read_the_rules_of_all_namespaces(start: Star
     wait_until(lambda: re.search(missing, world.cluster.health().detail), "permission named", timeout=10)
     with pytest.raises(NotSynced, match=missing):
         world.cluster.routing_to(REVIEWS)
+
+
+def test_what_namespaces_say_of_the_mode_has_to_be_known(start: Start, api_server: ApiServer) -> None:
+    """One that may not be read could say Off."""
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation", "Pause"))
+    world = start("guest")
+    missing = "namespaces in the whole cluster not listed yet: no permission to list namespaces: "
+    wait_until(lambda: missing in world.cluster.health().detail, "permission named", timeout=10)
+    with pytest.raises(NotSynced, match=missing):
+        world.cluster.routing_to(REVIEWS)
+    assert missing in world.cluster.health().routing_fault
 
 
 @pytest.mark.parametrize("namespaces", [pytest.param(("shop",), id="a name"), pytest.param(("sho?",), id="a glob")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,14 @@ from remediator.cluster.catalogue import Catalogue
 from remediator.cluster.folder import Folder, Stamp
 from remediator.cluster.inventory import Inventory
 from remediator.cluster.local import LocalCluster
+from remediator.cluster.roster import Roster
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import Conflict, Unavailable
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.traffic.patch import Edit, Patch
+from remediator.traffic.view import Destination, RouteChange
+from tests.builders import endpoint, endpoint_slice, managed, namespace, pod
 from tests.contract import REF, REVIEWS, ClusterContract, canary, names, withdrawal
 from tests.folders import CountingFolder, LocalWorld, dump, patch_canary, rule
 
@@ -94,6 +99,53 @@ def test_hides_managed_fields_and_keeps_them_in_the_file(tmp_path: Path) -> None
     assert owners == yaml.safe_load(path.read_text())["metadata"]["managedFields"]
 
 
+def test_knows_who_changed_the_routes_where_the_file_says_so(tmp_path: Path) -> None:
+    owners = [managed("argocd-controller", "2026-08-01T12:00:00Z", "http")]
+    (tmp_path / "reviews.yaml").write_text(dump(canary(managedFields=owners, generation=2)))
+    cluster = LocalCluster(tmp_path)
+
+    expected = RouteChange(datetime(2026, 8, 1, 12, tzinfo=UTC), "argocd-controller")
+    assert [expected, expected] == [cluster.read(REF).changed, cluster.routing_to(REVIEWS)[0].changed]
+
+
+def test_a_namespace_whose_file_is_gone_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "reviews.yaml").write_text(dump(canary()))
+    (tmp_path / "namespace.yaml").write_text(dump(namespace("shop", "Off")))
+    cluster = LocalCluster(tmp_path)
+    assert "Off" == cluster.read(REF).namespace_mode
+
+    (tmp_path / "namespace.yaml").unlink()
+
+    assert cluster.read(REF).namespace_mode is None
+
+
+def test_without_endpoint_slices_nothing_is_known_of_endpoints(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(dump(canary(), pod("a", version="v2")))
+
+    assert LocalCluster(tmp_path).readiness(Destination(REVIEWS, "v2"), {"version": "v2"}) is None
+
+
+def test_reads_endpoints_of_either_version_as_the_files_are_now(tmp_path: Path) -> None:
+    first, second = (endpoint_slice(endpoint(f"10.0.0.{n}", f"pod-{n}"), name=f"reviews-{n}") for n in (1, 2))
+    path, destination = tmp_path / "shop.yaml", Destination(REVIEWS, "v2")
+    items = [first, second | {"apiVersion": "discovery.k8s.io/v1"}, pod("pod-1", version="v2")]
+    path.write_text(dump({"apiVersion": "v1", "kind": "List", "items": items}))
+    cluster = LocalCluster(tmp_path)
+    assert Readiness(destination, 1, 1) == cluster.readiness(destination, {"version": "v2"})
+
+    path.write_text(dump(*items, pod("pod-2", version="v2")))
+
+    assert Readiness(destination, 2, 2) == cluster.readiness(destination, {"version": "v2"})
+
+
+def test_cannot_count_the_endpoints_of_a_folder_that_is_not_understood(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(dump(endpoint_slice(endpoint("10.0.0.1"))))
+    (tmp_path / "b.yaml").write_text("half: [")
+
+    with pytest.raises(Unavailable, match=r"b\.yaml"):
+        LocalCluster(tmp_path).readiness(Destination(REVIEWS), {})
+
+
 def test_finds_an_object_that_moved_to_another_file(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(dump(canary()))
     cluster = LocalCluster(tmp_path)
@@ -131,7 +183,7 @@ class CoarseFolder(Folder):
 def test_sees_a_second_edit_within_one_tick_of_the_clock(tmp_path: Path, age: int, expected: int) -> None:
     path, inventory = tmp_path / "reviews.yaml", Inventory()
     path.write_text(dump(canary()))
-    catalogue = Catalogue(CoarseFolder(tmp_path), inventory, Archive(), lambda: CoarseFolder.NOW + age)
+    catalogue = Catalogue(CoarseFolder(tmp_path), inventory, Archive(), Roster(), lambda: CoarseFolder.NOW + age)
     catalogue.refresh()
 
     path.write_text(path.read_text().replace("weight: 90", "weight: 91"))
@@ -145,7 +197,7 @@ def test_reads_an_unchanged_file_once(tmp_path: Path) -> None:
     (tmp_path / "reviews.yaml").write_text(dump(canary()))
     much_later = (tmp_path / "reviews.yaml").stat().st_ctime + 60
     folder, inventory = CountingFolder(tmp_path), Inventory()
-    catalogue = Catalogue(folder, inventory, Archive(), lambda: much_later)
+    catalogue = Catalogue(folder, inventory, Archive(), Roster(), lambda: much_later)
 
     for _ in range(3):
         catalogue.refresh()

@@ -84,6 +84,40 @@ def test_our_kind_is_found_in_our_group() -> None:
     assert "/apis/remediator.io/v1alpha1/namespaces/shop/remediations" == resource.path("shop")
 
 
+@pytest.mark.parametrize(
+    ("served", "expected"),
+    [
+        pytest.param(("v1beta1", "v1"), "v1", id="from Kubernetes 1.21 on: v1"),
+        pytest.param(("v1beta1",), "v1beta1", id="before: v1beta1"),
+    ],
+)
+def test_the_best_version_of_endpoint_slices(served: tuple[str, ...], expected: str) -> None:
+    def answer(request: Request) -> Answer:
+        assert request.path.startswith("/apis/discovery.k8s.io")
+        versions = [{"version": version} for version in served]
+        return reply(200, {"versions": versions, "resources": [{"name": "endpointslices"}]})
+
+    with scripted(answer) as server:
+        resource = Discovery(Rest(Configuration(host=server.url))).resource("EndpointSlice")
+    assert f"/apis/discovery.k8s.io/{expected}/namespaces/shop/endpointslices" == resource.path("shop")
+
+
+def test_a_server_too_old_for_endpoint_slices_is_named() -> None:
+    with scripted(lambda _request: reply(404, b"404 page not found")) as server, pytest.raises(Unserved) as caught:
+        Discovery(Rest(Configuration(host=server.url))).resource("EndpointSlice")
+    expected = "the API server knows no group discovery.k8s.io: update Kubernetes: endpoints are counted from 1.17 on"
+    assert expected == str(caught.value)
+
+
+def test_namespaces_are_where_they_always_were() -> None:
+    """In the core group, which has no list of versions."""
+    with scripted(lambda _request: reply(500, {})) as server:
+        resource = Discovery(Rest(Configuration(host=server.url))).resource("Namespace")
+    assert ("/api/v1/namespaces", "v1") == (resource.path(), resource.api_version)
+    assert [] == server.requests
+    assert "namespaces in the whole cluster" == str(Scope("Namespace"))
+
+
 def test_istio_may_come_later() -> None:
     installed = threading.Event()
     script = Script([page(thing("a", 1), version=7)])

@@ -17,11 +17,13 @@ import pytest
 import yaml
 
 import remediator
+from remediator.guards.judging import GUARDS
 from remediator.metrics import Metrics
 from remediator.outcome import Outcome, Reason
 from remediator.web.openapi import openapi
 from tests.definitions import CRDS
 from tests.processes import Missing, binary
+from tests.service import PERMISSIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -58,6 +60,24 @@ def prose(page: Path) -> str:
     return re.sub(r"^ {4}.*$", "", unfenced, flags=re.MULTILINE)
 
 
+# -- permissions
+
+
+def test_the_permissions_to_install_are_those_that_the_tests_run_with() -> None:
+    (role,) = [role for role in map(yaml.safe_load, blocks(DOCS / "records.md")) if role["kind"] == "ClusterRole"]
+    assert sorted(PERMISSIONS, key=str) == sorted(role["rules"], key=str)
+
+
+def test_every_permission_is_in_the_table() -> None:
+    rows = dict(found(r"^\| `([a-z./0-9]+)` \| (`.*?`) \|", text("safety.md")))
+    expected = {}
+    for rule in PERMISSIONS:
+        plural, _, part = rule["resources"][0].partition("/")
+        group = f".{rule['apiGroups'][0]}" if rule["apiGroups"][0] else ""
+        expected[f"{plural}{group}{'/' if part else ''}{part}"] = ", ".join(f"`{verb}`" for verb in rule["verbs"])
+    assert expected == rows
+
+
 # -- outcomes and reasons
 
 
@@ -76,6 +96,21 @@ def test_a_reason_says_its_outcome_what_it_means_and_what_to_do(reason: Reason) 
 def test_every_outcome_has_a_row_and_an_answer() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", section("reasons.md", "Outcomes"), flags=re.MULTILINE))
     assert {outcome: "503" if outcome is Outcome.FAILED else "200" for outcome in Outcome} == rows
+
+
+# -- guards
+
+
+def test_every_guard_has_a_section_in_the_order_in_which_they_are_asked() -> None:
+    assert [*GUARDS] == found(r"^## ([a-z]\w+)$", text("guards.md"))
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_guard_says_what_it_means_and_how_to_see_and_change_it(guard: str) -> None:
+    items = re.findall(r"^- \*\*(.+?):\*\* \S+", section("guards.md", guard), flags=re.MULTILINE)
+    assert ["Means", "To see it", "To change it"] == items
+    # Whether these are sections, the test of links says.
+    assert found(r"\[`\w+`\]\(reasons\.md#\w+\)", section("guards.md", guard))
 
 
 # -- metrics, paths, settings, policies, commands

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.builders import alert, destination, labels, notification, policy, split, virtual_service
+from tests.builders import alert, destination, labels, notification, split, virtual_service
 from tests.definitions import ISTIO_WITHOUT_V1
 from tests.processes import Missing, binary, wait_until
 from tests.real_world import cleared
 from tests.scripted import ScriptedServer, reply, scripted
 from tests.servers import Alertmanager, ApiServer, running_alertmanager, running_api_server
-from tests.service import PERMISSIONS, Service, running_service
+from tests.service import ANY_EVIDENCE, PERMISSIONS, UNGUARDED, Service, running_service
 
 Json = dict[str, Any]
 
@@ -171,7 +171,7 @@ def mesh(request: pytest.FixtureRequest) -> Iterator[Mesh]:
         except Missing as missing:
             pytest.skip(str(missing))
         server.allow("guest", *PERMISSIONS)
-        service = stack.enter_context(running_service(server.kubeconfig("guest"), [policy()]))
+        service = stack.enter_context(running_service(server.kubeconfig("guest"), [UNGUARDED], *ANY_EVIDENCE))
         yield Mesh(server, request.param, service)
 
 
@@ -335,7 +335,7 @@ def test_sigterm_in_the_middle_of_a_notification_lets_it_finish(mesh: Mesh) -> N
         mesh.create(namespace)
     alerts = [alert(labels(namespace=namespace), fingerprint=namespace) for namespace in namespaces]
     with (
-        running_service(mesh.server.kubeconfig("guest"), [policy()]) as service,
+        running_service(mesh.server.kubeconfig("guest"), [UNGUARDED], *ANY_EVIDENCE) as service,
         ThreadPoolExecutor(1) as pool,
     ):
         delivery = pool.submit(service.post, notification(alerts))

@@ -22,7 +22,7 @@ from remediator.outcome import Reason, TargetRef
 from remediator.pipeline import housekeeping
 from remediator.pipeline.housekeeping import EVERY_S, MOST, MOST_FAILURES, UNDO_STANDS, Housekeeping, due, is_over
 from remediator.records.ledger import head
-from remediator.records.model import Phase, Remediation, Request, Status, Target, Undoing
+from remediator.records.model import Conclusion, Phase, Remediation, Request, Status, Target, Undoing
 from remediator.traffic.stamp import ANNOTATION
 from tests.builders import split, virtual_service
 from tests.fakes import FakeCluster
@@ -253,7 +253,7 @@ class TestRivals:
 
         def end_first(_call: str, found: Remediation) -> None:
             cluster.ledger.before = lambda _call, _found: None
-            ended = replace(found.ended(phase, Reason.PATCHED, "another's", NOON), resource_version="8")
+            ended = replace(found.ended(Conclusion(phase, Reason.PATCHED, "another's"), NOON), resource_version="8")
             cluster.ledger.stored["shop", found.name] = ended
 
         cluster.ledger.before = end_first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -15,7 +16,8 @@ from remediator.cluster.inventory import LAST_APPLIED, Inventory
 from remediator.outcome import TargetRef
 from remediator.traffic.hosts import Host
 from remediator.traffic.subsets import read as read_rule
-from tests.builders import Json, destination, destination_rule, split, virtual_service
+from remediator.traffic.view import RouteChange
+from tests.builders import Json, destination, destination_rule, managed, namespace, split, virtual_service
 
 REVIEWS = Host("reviews.shop.svc.cluster.local")
 REF = TargetRef("VirtualService", "shop", "reviews")
@@ -96,6 +98,59 @@ def test_keeps_an_object_without_its_managed_fields_and_its_own_text() -> None:
     assert indexed.body["metadata"]["annotations"] == {}
     assert inventory().snapshot(body).body == indexed.body
     assert "managedFields" in body["metadata"]
+
+
+def test_keeps_of_managed_fields_who_changed_the_routes_and_when() -> None:
+    body = to("reviews")
+    body["metadata"]["managedFields"] = [managed("argocd", "2026-08-01T12:00:00Z", "http")]
+    found = inventory(body)
+    expected = RouteChange(datetime(2026, 8, 1, 12, tzinfo=UTC), "argocd")
+
+    (indexed,) = found.routing_to(REVIEWS)
+    assert (expected, expected) == (indexed.changed, found.snapshot(body).changed)
+
+    found.put(to("reviews"))
+    (indexed,) = found.routing_to(REVIEWS)
+    assert indexed.changed is None
+
+
+class TestNamespaces:
+    def modes(self, found: Inventory) -> list[str | None]:
+        """What the namespace of `vs-reviews` says, by every way to a snapshot."""
+        got = found.get(TargetRef("VirtualService", "shop", "vs-reviews"))
+        assert got
+        snapshots = (*found.routing_to(REVIEWS), *found.routing(), got, found.snapshot(to("reviews")))
+        return list(dict.fromkeys(snapshot.namespace_mode for snapshot in snapshots))
+
+    @pytest.mark.parametrize(
+        ("bodies", "expected"),
+        [
+            pytest.param((), None, id="a namespace that is not known"),
+            pytest.param((namespace("shop"),), None, id="one that says nothing"),
+            pytest.param((namespace("shop", "Observe"),), "Observe", id="one that says something"),
+            pytest.param((namespace("shop", "nonsense "),), "nonsense ", id="as it is written, whatever it is"),
+            pytest.param((namespace("shop", ""),), "", id="an empty word, too"),
+            pytest.param((namespace("web", "Off"),), None, id="another one"),
+            pytest.param((namespace("shop", "Off"), namespace("shop", "Enforce")), "Enforce", id="the last word"),
+            pytest.param((namespace("shop", "Off"), namespace("shop")), None, id="a word that was taken back"),
+        ],
+    )
+    def test_a_snapshot_has_what_its_namespace_says(self, bodies: tuple[Json, ...], expected: str | None) -> None:
+        assert [expected] == self.modes(inventory(to("reviews"), *bodies))
+
+    @pytest.mark.parametrize(
+        "given", [pytest.param("", id="as a watch calls it"), pytest.param("default", id="a file")]
+    )
+    def test_a_namespace_that_is_gone_says_nothing(self, given: str) -> None:
+        found = inventory(to("reviews"), namespace("shop", "Off"))
+
+        for _ in range(2):
+            found.drop("Namespace", given, "shop")
+
+        assert [None] == self.modes(found)
+
+    def test_are_not_counted(self) -> None:
+        assert {"VirtualService": 0, "DestinationRule": 0} == inventory(namespace("shop", "Off")).counts()
 
 
 def test_a_snapshot_is_its_owners() -> None:

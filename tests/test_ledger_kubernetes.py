@@ -22,7 +22,7 @@ from remediator.records.model import Phase, Remediation, Request, Status
 from remediator.records.wire import render
 from tests.builders import Json
 from tests.contract import REVIEWS, canary, names, seen
-from tests.definitions import our_crd
+from tests.definitions import our_crd, our_crds
 from tests.ledger_contract import (
     APPLIED,
     NOON,
@@ -312,11 +312,11 @@ def test_an_own_write_is_known_before_its_event(start: Start, network: Relay, ap
     world.cluster._rest.close()
 
     made = world.ledger.create(record())
-    assert [("shop", "canary-1")] == keys(world.ledger.answering("f00d"))
+    assert [("shop", "canary-1")] == keys(world.ledger.answering("f00d", NOON))
     world.ledger.conclude(replace(made, status=APPLIED))
     assert [Phase.APPLIED] == [each.phase for each in world.ledger.heads()]
     rewritten = world.ledger.rewrite(replace(world.ledger.read("shop", "canary-1"), intent=intent(stable="v1")))
-    assert (head(rewritten),) == world.ledger.answering("f00d")
+    assert (head(rewritten),) == world.ledger.answering("f00d", NOON)
     found = world.ledger.get("shop", "canary-1")
     assert found is not None
     assert stored(rewritten) == stored(found)
@@ -388,7 +388,7 @@ def test_a_cluster_that_nobody_started_says_that_it_has_no_index(world: RealWorl
     for look in (
         world.bare.heads,
         lambda: world.bare.get("shop", "a"),
-        lambda: world.bare.answering("a"),
+        lambda: world.bare.answering("a", NOON),
         lambda: world.bare.taken_back("a"),
     ):
         with pytest.raises(NotSynced, match=r"remediations\.remediator\.io in all namespaces not listed yet"):
@@ -427,7 +427,7 @@ def test_health_counts_records(world: RealWorld) -> None:
 def test_without_the_records_traffic_is_found_and_health_says_what_is_wrong(
     start: Start, api_server: ApiServer
 ) -> None:
-    api_server.allow("guest", may_read("VirtualService", "DestinationRule"))
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Namespace"))
     world = start("guest")
     world.create(canary())
     world.eventually(lambda: names(world) == {"reviews"})
@@ -436,7 +436,7 @@ def test_without_the_records_traffic_is_found_and_health_says_what_is_wrong(
     assert world.cluster.routing_to(REVIEWS)
     with pytest.raises(NotSynced, match="no permission to list remediations"):
         world.ledger.heads()
-    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation"))
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Namespace", "Remediation", "Pause"))
     world.eventually(lambda: world.cluster.health().synced)
 
 
@@ -519,7 +519,7 @@ def test_without_our_crd_it_says_what_to_do() -> None:
             ):
                 with pytest.raises(Unavailable, match=re.escape(remedy)):
                     call()
-            server.install([our_crd()])
+            server.install(our_crds())
             world.eventually(lambda: cluster.health().synced)
             assert isinstance(cluster.ledger.create(record()), Remediation)
             world.eventually(lambda: cluster.ledger.get("shop", "canary-1"))

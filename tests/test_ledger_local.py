@@ -27,6 +27,7 @@ from remediator.cluster.folder import Folder, Stamp
 from remediator.cluster.inventory import Inventory
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.manifests import Manifest, Place, documents
+from remediator.cluster.roster import Roster
 from remediator.cluster.writer import LOCK
 from remediator.errors import AlreadyExists, Conflict, Forbidden, NotFound, Rejected, Unavailable
 from remediator.records.ledger import Ledger, head
@@ -297,7 +298,7 @@ def test_one_record_that_cannot_be_understood_stops_everything(tmp_path: Path, f
         lambda: cluster.routing_to(REVIEWS),
         cluster.ledger.heads,
         lambda: cluster.ledger.get("shop", "good"),
-        lambda: cluster.ledger.answering("f00d"),
+        lambda: cluster.ledger.answering("f00d", NOON),
         lambda: cluster.ledger.taken_back("uid-1"),
         lambda: list(cluster.ledger.listed()),
         lambda: cluster.ledger.read("shop", "good"),
@@ -614,7 +615,7 @@ def test_a_record_that_is_deleted_meanwhile_is_no_fault(tmp_path: Path) -> None:
     LocalCluster(tmp_path).ledger.create(record())
     archive = Archive()
 
-    Catalogue(Emptied(tmp_path), Inventory(), archive, lambda: 0.0).refresh()
+    Catalogue(Emptied(tmp_path), Inventory(), archive, Roster(), lambda: 0.0).refresh()
 
     assert () == archive.heads()
 
@@ -625,7 +626,7 @@ def test_unchanged_records_are_read_once(tmp_path: Path) -> None:
         ledger.create(record(f"canary-{number}"))
     much_later = (datetime.now(UTC) + timedelta(minutes=1)).timestamp()
     folder, archive = CountingFolder(tmp_path), Archive()
-    catalogue = Catalogue(folder, Inventory(), archive, lambda: much_later)
+    catalogue = Catalogue(folder, Inventory(), archive, Roster(), lambda: much_later)
 
     for _ in range(3):
         catalogue.refresh()

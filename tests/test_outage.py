@@ -19,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import labels, policy
+from tests.builders import labels
 from tests.canaries import Canaries, Json, content, delivery, phase, without_v2
 from tests.counting import Passage
 from tests.processes import Missing, binary, wait_until
 from tests.real_world import cleared
 from tests.replica import Replica, running_replica
 from tests.servers import Alertmanager, ApiServer, running_alertmanager
-from tests.service import PERMISSIONS, Service, running_service
+from tests.service import ANY_EVIDENCE, PERMISSIONS, UNGUARDED, Service, running_service
 
 pytestmark = pytest.mark.servers
 
@@ -69,7 +69,7 @@ def judge(canaries: Canaries, before: dict[str, Json]) -> None:
 
 @pytest.fixture
 def service(canaries: Canaries) -> Iterator[Service]:
-    with running_service(canaries.server.kubeconfig("guest"), [policy()]) as running:
+    with running_service(canaries.server.kubeconfig("guest"), [UNGUARDED], *ANY_EVIDENCE) as running:
         yield running
 
 

@@ -21,7 +21,21 @@ from remediator.traffic.patch import Operation, Patch
 from remediator.traffic.stamp import stamp_of
 from tests.builders import alert, labels, split
 from tests.fakes import FakeCluster
-from tests.test_pipeline_records import MANY, REVIEWS, RULE, Crash, Json, Mesh, Step, at, content, die, words
+from tests.test_pipeline import policy
+from tests.test_pipeline_records import (
+    AT_ONCE,
+    MANY,
+    REVIEWS,
+    RULE,
+    Crash,
+    Json,
+    Mesh,
+    Step,
+    at,
+    content,
+    die,
+    words,
+)
 
 STABLE, *CANARIES = VERSIONS = ("v1", "v2", "v3")
 ALERTS = {
@@ -212,7 +226,7 @@ def histories(*modes: Mode) -> st.SearchStrategy[list[Turn]]:
 @contextmanager
 def a_mesh() -> Iterator[Mesh]:
     with ThreadPoolExecutor(1) as executor:
-        yield Mesh(Witness(MANY, RULE), executor)
+        yield Mesh(Witness(MANY, RULE), executor, (policy(guards=AT_ONCE),))
 
 
 def witness(mesh: Mesh) -> Witness:

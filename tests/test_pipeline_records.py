@@ -18,7 +18,7 @@ from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline import Pipeline
 from remediator.pipeline.shell import Clock
 from remediator.pipeline.undoing import Ending
-from remediator.policies.model import Action, Mode, Policy, PolicySet
+from remediator.policies.model import Action, Guards, Mode, Policy, PolicySet
 from remediator.records.model import Phase, Remediation, Request
 from remediator.traffic.stamp import ANNOTATION, stamp_of
 from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
@@ -31,6 +31,8 @@ CANARY = virtual_service({"route": split(v1=90, v2=10), "mirror": destination("v
 RULE = destination_rule(v1="v1", v2="v2", v3="v3")
 MANY = virtual_service({"route": split(v1=80, v2=10, v3=10)})
 BY = Request("kim", "the alert was wrong")
+AT_ONCE = Guards(cooldown=timedelta())
+"""For what comes a moment after a remediation, and is not about that."""
 Step = Callable[[str], None]
 
 
@@ -332,7 +334,7 @@ class TestCrashes:
 
     def test_every_moment_ends_in_the_same_state(self, mesh_of: MeshOf) -> None:
         moments = steps_of(whole := mesh_of(), whole.deliver)
-        assert ["create", "create done", "patch", "patch done"] == moments[:4]
+        assert ["readiness", "create", "create done", "patch", "patch done"] == moments[:5]
         assert "conclude done" == moments[-1]
         for count, moment in enumerate(moments):
             mesh = mesh_of()
@@ -553,7 +555,7 @@ class TestRivals:
 
 class TestResolved:
     def test_comes_after_what_is_urgent(self, mesh_of: MeshOf) -> None:
-        mesh = mesh_of(MANY, RULE)
+        mesh = mesh_of(MANY, RULE, policies=(policy(guards=AT_ONCE),))
         mesh.deliver(alert(labels("v2")))
         resolved = alert(labels("v2"), status="resolved") | {"endsAt": "2026-08-01T12:04:30Z"}
         steps = steps_of(mesh, lambda: mesh.deliver(resolved, alert(labels("v3"))))
@@ -676,7 +678,7 @@ class TestUndo:
 
     @pytest.mark.parametrize("indexed", [True, False], ids=["the index knows of the undo", "it does not yet"])
     def test_overrules_no_other_version_of_the_same_notification(self, mesh_of: MeshOf, indexed: bool) -> None:
-        mesh = mesh_of(MANY, RULE)
+        mesh = mesh_of(MANY, RULE, policies=(policy(guards=AT_ONCE),))
         first = alert(labels("v2"), fingerprint="0" * 16)
         mesh.deliver(first)
         mesh.undo()
@@ -742,7 +744,7 @@ class TestUndo:
         ],
     )
     def test_does_not_stand_for_another_alert(self, mesh_of: MeshOf, change: Json) -> None:
-        mesh = mesh_of(MANY, RULE)
+        mesh = mesh_of(MANY, RULE, policies=(policy(guards=AT_ONCE),))
         mesh.deliver()
         mesh.undo()
         assert [("Applied", "Patched")] == words(mesh.deliver(alert(labels()) | change))
@@ -773,8 +775,8 @@ class TestUndo:
 
 
 def test_policies_that_only_differ_in_name_have_records_of_their_own(mesh_of: MeshOf) -> None:
-    by_weight = policy("weights", 'alertname = "CanaryA"', actions=(Action.REVERT_TO_STABLE,))
-    by_mirror = policy("mirrors", 'alertname = "CanaryB"', actions=(Action.REMOVE_MIRRORS,))
+    by_weight = policy("weights", 'alertname = "CanaryA"', actions=(Action.REVERT_TO_STABLE,), guards=AT_ONCE)
+    by_mirror = policy("mirrors", 'alertname = "CanaryB"', actions=(Action.REMOVE_MIRRORS,), guards=AT_ONCE)
     mesh = mesh_of(policies=(by_weight, by_mirror))
     mesh.deliver(alert(labels(alertname="CanaryA")))
     mesh.deliver(alert(labels(alertname="CanaryB")))

@@ -445,7 +445,7 @@ def test_two_accused_versions_never_get_each_others_traffic() -> None:
 def test_both_sides_accused_is_refused_for_both() -> None:
     found = plan(virtual_service({"route": split(v1=90, v2=10)}), demand("v1"), demand("v2"))
     reasons = [verdict.reason for verdict in found.verdicts if isinstance(verdict, Refusal)]
-    assert ([Reason.NO_STABLE_DESTINATION] * 2, None) == (reasons, found.patch)
+    assert ([Reason.STABLE_ALSO_FAILING] * 2, None) == (reasons, found.patch)
 
 
 def test_several_alerts_for_one_suspect_take_part_in_one_change() -> None:

@@ -22,6 +22,7 @@ from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome
 from remediator.pipeline.execution import execute
+from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import prepare
 from remediator.pipeline.rows import settle
 from remediator.pipeline.tools import Limits, Tools
@@ -71,6 +72,8 @@ def planned(files: tuple[Path, ...], folder: Path) -> dict[str, Any]:
         for host, version in sorted(versions(snapshot)):
             alert = accusation(host, version)
             told[f"{short(host)} {version}"] = [line for row in outcomes(alert, cluster) for line in lines(row)]
+            # Or the next would find that the stable side is accused as well.
+            shutil.rmtree(folder / "remediations", ignore_errors=True)
     return told
 
 
@@ -93,7 +96,8 @@ def accusation(host: str, version: str) -> Alert:
 
 def outcomes(alert: Alert, cluster: LocalCluster) -> tuple[AlertOutcome, ...]:
     prepared = prepare([alert], POLICIES, cluster, Mode.OBSERVE)
-    tools = Tools(cluster, Journal(cluster.ledger, lambda: NOW), Limits(prepared.works))
+    guarding = Guarding(cluster, cluster.ledger, lambda: NOW)
+    tools = Tools(cluster, Journal(cluster.ledger, lambda: NOW), Limits(prepared.works), guarding)
     rows = [row for work in prepared.works for row in execute(work, tools)]
     return settle([*prepared.rows, *rows])
 

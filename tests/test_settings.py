@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from remediator import settings
 from remediator.errors import SettingsError
+from remediator.settings.table import Rate
 
 ANONYMOUS = {"allow-anonymous": "true"}
 
@@ -41,6 +42,10 @@ class TestPrecedence:
             token_file=None,
             allow_anonymous=False,
             mode="Enforce",
+            opt_in=False,
+            budget=Rate(10, 600.0),
+            max_alert_age=3600.0,
+            approve_within=3600.0,
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -81,6 +86,10 @@ class TestPrecedence:
             "token-file": "t",
             "allow-anonymous": "true",
             "mode": "Observe",
+            "opt-in": "true",
+            "budget": "20/1h",
+            "max-alert-age": "30m",
+            "approve-within": "2h",
             "threads": "2",
             "max-body": "512KiB",
             "shutdown-grace": "1m30s",
@@ -106,6 +115,34 @@ class TestValues:
     )
     def test_a_size(self, text: str, value: int) -> None:
         assert value == settings.read({"max-body": text}, {}).max_body
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            pytest.param("10/10m", Rate(10, 600.0), id="so many in so long"),
+            pytest.param("1/1d", Rate(1, 86400.0), id="the longest window"),
+            pytest.param("off", None, id="none"),
+        ],
+    )
+    def test_a_budget(self, text: str, value: Rate | None) -> None:
+        assert value == settings.read({"budget": text}, {}).budget
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            pytest.param("budget", "10", id="a budget without a window"),
+            pytest.param("budget", "0/10m", id="a budget of nothing"),
+            pytest.param("budget", "10/0", id="a budget in no time"),
+            pytest.param("budget", "10/2d", id="a budget of days"),
+            pytest.param("max-alert-age", "500ms", id="an age below a second"),
+            pytest.param("approve-within", "30s", id="a wait that is too short"),
+            pytest.param("approve-within", "8d", id="a wait that is too long"),
+            pytest.param("opt-in", "yes", id="a switch that is neither"),
+        ],
+    )
+    def test_a_bound_of_the_guards_that_is_none(self, name: str, text: str) -> None:
+        (fault,) = faults({name: text}, {})
+        assert fault.startswith(f"--{name}: '{text}' is n")
 
     @pytest.mark.parametrize(
         ("text", "value"),
@@ -247,9 +284,10 @@ class TestFaults:
             ),
             pytest.param(
                 {"REMEDIATOR_PORT": "8080"},
-                "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_CONFIG, "
-                "REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, REMEDIATOR_MANIFESTS, "
-                "REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, REMEDIATOR_NAMESPACES, REMEDIATOR_POLICIES, "
+                "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_APPROVE_WITHIN, "
+                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
+                "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
+                "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, "
                 "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",
                 id="a port is not a setting of its own",
             ),

@@ -1,5 +1,6 @@
 """What DestinationRules say, where there are several, and where they are malformed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -100,4 +101,56 @@ def test_a_malformed_rule_tells_nothing(body: dict[str, Any]) -> None:
 
 def test_the_first_label_that_is_there_counts() -> None:
     body = destination_rule(green={"app.kubernetes.io/version": "2.0", "service.istio.io/canonical-revision": "rev"})
-    assert (Subset("green", "2.0"),) == subsets.read(body).subsets
+    labels = (("app.kubernetes.io/version", "2.0"), ("service.istio.io/canonical-revision", "rev"))
+    assert (Subset("green", "2.0", labels),) == subsets.read(body).subsets
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        pytest.param((), (), id="no rule: nothing is known"),
+        pytest.param((destination_rule("ratings", green="v2"),), (), id="another host's rule: nothing is known"),
+        pytest.param((destination_rule(blue="v1"),), (), id="a rule without the subset: nothing is there"),
+        pytest.param((destination_rule(green="v2"),), ({"version": "v2"},), id="a version"),
+        pytest.param(
+            (destination_rule(green={"version": "v2", "app": "x"}),), ({"app": "x", "version": "v2"},), id="all of them"
+        ),
+        pytest.param((destination_rule(green={}),), ({},), id="a subset without labels: the whole service"),
+        pytest.param(
+            (private(destination_rule(green="v2")), destination_rule(FQDN, "istio-system", green="v3")),
+            ({"version": "v2"}, {"version": "v3"}),
+            id="it depends on the client where the service's rule is private",
+        ),
+        pytest.param(
+            (
+                private(destination_rule(green={"version": "v2", "app": "x"})),
+                destination_rule(FQDN, "istio-system", green={"app": "x", "version": "v2"}),
+            ),
+            ({"app": "x", "version": "v2"},),
+            id="the same of two rules once",
+        ),
+        pytest.param(
+            (
+                created(destination_rule(name="young", green="v3"), "2026-02-01T00:00:00Z"),
+                created(destination_rule(name="old", green="v2"), "2026-01-01T00:00:00Z"),
+            ),
+            ({"version": "v2"},),
+            id="of two rules of one namespace the older counts",
+        ),
+    ],
+)
+def test_labels_of_a_subset(bodies: tuple[dict[str, Any], ...], expected: tuple[dict[str, str], ...]) -> None:
+    assert expected == tuple(map(dict, rules(*bodies).labels(REVIEWS, "green", "shop")))
+
+
+def test_labels_that_are_no_text_are_what_they_look_like() -> None:
+    """In a file, where YAML made a number of the version."""
+    body = destination_rule(green={"version": 2})  # type: ignore[dict-item]
+    assert (Subset("green", "2", (("version", "2"),)),) == subsets.read(body).subsets
+
+
+def test_equal_words_of_many_rules_are_kept_once() -> None:
+    first, second = (subsets.read(json.loads(json.dumps(destination_rule(green="v2")))).subsets[0] for _ in range(2))
+    assert (first.name, first.version) == ("green", "v2")
+    for one, other in zip((*first.labels[0], first.name), (*second.labels[0], second.name), strict=True):
+        assert one is other

@@ -61,11 +61,5 @@ def test_no_version_is_needed_to_remove_all_mirrors() -> None:
     assert Suspect(resolve("reviews", "shop"), None) == found.suspect
 
 
-def test_the_policys_stable_version_is_never_the_suspect() -> None:
-    found = demand(labels(version="v1"), policy(stable="v1"))
-    assert isinstance(found, Refusal)
-    assert Reason.SUSPECT_IS_STABLE == found.reason
-
-
 def test_a_mirror_of_the_stable_version_may_be_removed() -> None:
     assert not isinstance(demand(labels(version="v1"), policy((Action.REMOVE_MIRRORS,), stable="v1")), Refusal)

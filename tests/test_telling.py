@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from remediator.alerts import parse_notification
+from remediator.guards.situation import Bounds
 from remediator.metrics import Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline import Pipeline
@@ -50,7 +51,8 @@ def told(metrics: Metrics, executor: ThreadPoolExecutor, truncated: int = 0) -> 
     cluster = FakeCluster(virtual_service({"route": split(v1=90, v2=10)}), destination_rule(v1="v1", v2="v2"))
     store: Any = Policies(PolicySet((POLICY,)))
     payload = notification([alert(labels())]) | {"truncatedAlerts": truncated}
-    return Pipeline(cluster, store, metrics, executor).handle(parse_notification(payload))
+    bounds = Bounds(max_alert_age=None)  # the alert is of a day that is long over
+    return Pipeline(cluster, store, metrics, executor, bounds=bounds).handle(parse_notification(payload))
 
 
 def test_a_bug_in_the_telling_asks_for_no_other_delivery(executor: ThreadPoolExecutor, caplog: Any) -> None:

@@ -222,7 +222,7 @@ def test_a_bug_ends_the_watch_and_the_state_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(threading, "excepthook", seen.append)
 
     class Broken(Shelf):
-        def put(self, body: Mapping[str, Any]) -> None:
+        def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:
             raise ZeroDivisionError
 
     with scripted(Script([page(thing("a", 1), version=7)])) as server:

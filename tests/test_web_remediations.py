@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from remediator.cluster.local import LocalCluster
 from remediator.errors import ClusterError, Forbidden, NotSynced, Unavailable
+from remediator.guards.situation import Bounds
 from remediator.metrics import Metrics
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.pipeline import Pipeline
@@ -495,7 +496,8 @@ class TestForReal:
         (tmp_path / "shop.yaml").write_text(dump(REVIEWS, destination_rule(v1="v1", v2="v2")))
         with ThreadPoolExecutor(1) as executor:
             cluster: Any = LocalCluster(tmp_path)
-            pipeline: Any = Pipeline(cluster, PolicyStore([packaged_policies()]), Metrics(), executor)
+            bounds = Bounds(max_alert_age=None)  # the alert is of a day that is long over
+            pipeline: Any = Pipeline(cluster, PolicyStore([packaged_policies()]), Metrics(), executor, bounds=bounds)
             yield House(pipeline, cluster=cluster).client()
 
     def test_what_was_taken_is_told_and_given_back(self, client: FlaskClient, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Shelf:
         assert (body["apiVersion"], body["kind"]) == ("networking.istio.io/v1", "VirtualService")
         return body["metadata"]["namespace"], body["metadata"]["name"]
 
-    def put(self, body: Mapping[str, Any]) -> None:
+    def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:
         self.held[self._name(body)] = body["metadata"]["resourceVersion"]
 
     def drop(self, kind: str, namespace: str, name: str) -> None:

@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
-from remediator.metrics import Metrics
+from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.approving import Answered
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
@@ -25,6 +26,8 @@ from remediator.records.events import Event
 from remediator.records.ledger import Head, head
 from remediator.records.model import (
     Accusation,
+    Approval,
+    Conclusion,
     Intent,
     Phase,
     PolicyRef,
@@ -84,7 +87,9 @@ def a_record(name: str = "canary-1", **intent: Any) -> Remediation:
     }
     made = Intent(**fields | intent)
     record = Remediation(made.target.ref.namespace, name, made, uid=f"uid-{name}", resource_version="7", created_at=at)
-    return record.ended(Phase.APPLIED, Reason.PATCHED, "changed: http[0]: reviews subset v2 weight 10 → 0", at)
+    return record.ended(
+        Conclusion(Phase.APPLIED, Reason.PATCHED, "changed: http[0]: reviews subset v2 weight 10 → 0"), at
+    )
 
 
 def undone(record: Remediation, request: Request) -> Ending:
@@ -128,7 +133,7 @@ class FakeLedger:
         except KeyError:
             raise NotFound(f'remediations.remediator.io "{name}" not found') from None
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
         raise NotImplementedError
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
@@ -163,10 +168,25 @@ class FakePipeline:
         self.ledger = ledger or FakeLedger()
         self.handled: list[Notification] = []
         self.asked: list[Request] = []
+        self.answers: list[Approval] = []
 
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         self.asked.append(request)
         return self.take_back(self.ledger.read(namespace, name), request)
+
+    def brakes(self) -> Brakes:
+        return Brakes(7, 0)
+
+    def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
+        self.answers.append(approval)
+        record = replace(self.ledger.read(namespace, name), approval=approval)
+        if record.status.phase is not Phase.AWAITING_APPROVAL:
+            return Answered(record, Outcome.UNCHANGED, Reason.NOT_AWAITING, f"it is {record.status.phase}")
+        if approval.approved:
+            ended = record.ended(Conclusion(Phase.APPLIED, Reason.PATCHED, "changed"), NOON)
+            return Answered(ended, Outcome.APPLIED, Reason.PATCHED, "changed", record.intent.changes)
+        ended = record.ended(Conclusion(Phase.REJECTED, Reason.APPROVAL_REJECTED, "rejected"), NOON)
+        return Answered(ended, Outcome.DENIED, Reason.APPROVAL_REJECTED, "rejected")
 
     def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
         self.handled.append(notification)

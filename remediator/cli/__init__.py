@@ -19,9 +19,11 @@
     rollback      weights, by hand
     stop_mirror   mirrors, by hand
     by_hand       what these two do: plan, show, ask, do; by_hand_view shows it
+    pause         stop the whole service, as pausing reads it from the command line
+    resume        end that; pause_view shows both
     lookup        records by the names that people type; the cluster that is asked for them
     requester     who asks for something by hand, and why
-    schema        the JSON Schema of policy files, and the CRD of the records
+    schema        the JSON Schema of policy files, and the CRDs of records and pauses
     demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
                   demo_view what is said, sample what it is shown on
     address       an address to serve at, tried before anything is started there

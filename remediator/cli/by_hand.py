@@ -25,6 +25,7 @@ from remediator.cli.by_hand_view import (
     tell_refusal,
 )
 from remediator.cli.forecast import CHANGES
+from remediator.cli.knowledge import Knowledge
 from remediator.cli.lookup import Place, opened
 from remediator.cli.render import console, emit, say
 from remediator.cli.requester import requester
@@ -32,11 +33,14 @@ from remediator.cli.situation import SYNC_DEADLINE_S, await_sync
 from remediator.cluster.failures import Unserved
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster, Snapshot
-from remediator.errors import Conflict, InputError, NotFound, Retriable, Unavailable
+from remediator.errors import ClusterError, Conflict, InputError, NotFound, Retriable, Unavailable
+from remediator.guards import alert_age, evidence, switch
+from remediator.guards.verdict import Verdict, against
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
 from remediator.pipeline.drafting import draft, granted, key_of, stamped
 from remediator.pipeline.execution import execute
+from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.tools import Limits, Tools
 from remediator.records.journal import Journal
 from remediator.records.model import Request
@@ -45,6 +49,8 @@ from remediator.traffic.virtualservice import KIND
 _ADVICE = "check --kubeconfig and --context"
 _ANSWER_DEADLINE_S = 3.0
 _PAUSE_S = 0.2
+_ALERTS_ONLY = (alert_age.GUARD, evidence.GUARD, switch.GUARD)
+"""Guards that ask about an alert, or whether the service may act by itself: they say nothing to a person."""
 _MOST_NAMED = 5
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 """What can name a namespace or an object; nothing else is put into a path."""
@@ -93,9 +99,8 @@ def _await(cluster: Cluster, ref: TargetRef, *, recorded: bool) -> None:
 
     def fault() -> str:
         health = cluster.health()
-        if not recorded:
-            return health.routing_fault
-        return "" if health.synced else health.detail
+        faults = (health.routing_fault, health.records_fault if recorded else "")
+        return "; ".join(filter(None, faults))
 
     what = "the routing objects and records" if recorded else "the routing objects"
     if isinstance(cluster, LocalCluster):
@@ -187,7 +192,18 @@ class _Act:
         # A dry run makes no record, so there is no name to be shown.
         bare = work.proposal.patch if self.how.dry_run else None
         patch = bare or stamped(work, record.name)
-        return Preview(work, record, patch, "file" if isinstance(self.place.cluster, LocalCluster) else "live")
+        source = "file" if isinstance(self.place.cluster, LocalCluster) else "live"
+        return Preview(work, record, patch, source, *self._opinions(work))
+
+    def _opinions(self, work: Agreed) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+        """Which guards would refuse this to an alert, and what they could not ask about. Waits for no index."""
+        try:
+            known = Knowledge(self.place.cluster, 0.0)
+            verdicts = Guarding(known, known.records, _now).opinions(work)
+        except ClusterError:  # they are a warning, and must not stand in the way
+            return (), ()
+        nos = tuple(each for each in against(verdicts) if each.guard not in _ALERTS_ONLY)
+        return nos, tuple(map(str, known.gaps))
 
     def _settled(self, settled: Settled) -> int:
         if self.how.for_a_person:
@@ -209,7 +225,9 @@ class _Act:
 
     def _done(self, work: Agreed, preview: Preview) -> int:
         cluster = self.place.cluster
-        rows = execute(work, Tools(cluster, Journal(cluster.ledger, _now), Limits((work,))))
+        # The guards bind alerts, and not a person, who has seen what they say.
+        guarding = Guarding(cluster, cluster.ledger, _now)
+        rows = execute(work, Tools(cluster, Journal(cluster.ledger, _now), Limits((work,)), guarding))
         row = _worst(rows)
         undo = row.outcome is Outcome.APPLIED and row.remediation
         command = self.place.command(self.context, "undo", f"{self.ref.namespace}/{row.remediation}") if undo else None

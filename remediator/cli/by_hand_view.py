@@ -8,9 +8,11 @@ from typing import Any
 import click
 from rich.console import Console
 
+from remediator.cli.guards_view import verdict_json
 from remediator.cli.render import STYLES, diff, say, say_diff, visible
+from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
-from remediator.pipeline.by_hand import Agreed, Settled, Wish, receivers
+from remediator.pipeline.by_hand import Agreed, Settled, Wish
 from remediator.policies.model import Action, MirrorScope
 from remediator.records.model import Remediation
 from remediator.traffic import undo
@@ -29,6 +31,10 @@ class Preview:
     """As it is sent, with the annotation; in a dry run without."""
     source: str
     """Where the object is from, in one word: `live` or `file`."""
+    warnings: tuple[Verdict, ...] = ()
+    """Of the guards that would refuse it to an alert."""
+    unasked: tuple[str, ...] = ()
+    """What the guards could not ask about, a sentence each."""
 
     @property
     def suspects(self) -> tuple[Suspect, ...]:
@@ -60,10 +66,21 @@ def say_preview(out: Console, preview: Preview) -> None:
     say(out)
     for change in intent.changes:
         say(out, f"  {change}")
-    gains = ", ".join(map(str, receivers(preview.work.proposal.plan)))
+    gains = ", ".join(map(str, preview.work.proposal.plan.receivers))
     say(out, "The traffic goes to ", (gains, "bold"), ".") if gains else say(out, "No weight moves.")
     _say_remaining(out, preview.work.remaining, intent.actions[0])
+    _say_warnings(out, preview)
     say(out)
+
+
+def _say_warnings(out: Console, preview: Preview) -> None:
+    """Print which guards would say no to an alert: they bind no person, who should know all the same."""
+    if preview.warnings:
+        say(out, ("Guards that would refuse an alert:", "bold yellow"))
+    for verdict in preview.warnings:
+        say(out, "  ", ("NO", "bold red"), f" {verdict.guard}: {verdict.message}")
+    for each in preview.unasked:
+        say(out, (f"Guards: {each}.", "dim"))
 
 
 def _say_remaining(out: Console, remaining: tuple[str, ...], action: Action) -> None:
@@ -120,8 +137,9 @@ def result_json(preview: Preview, row: AlertOutcome, command: str | None) -> dic
         "suspects": [{"host": str(each.host), "version": each.version} for each in preview.suspects],
         "stable": intent.stable,
         "changes": list(intent.changes),
-        "receivers": [str(each) for each in receivers(preview.work.proposal.plan)],
+        "receivers": [str(each) for each in preview.work.proposal.plan.receivers],
         "remaining": list(preview.work.remaining),
+        "guards": [verdict_json(each) for each in preview.warnings],
         "diff": "\n".join(preview.diff),
         "patch": list(preview.patch.operations),
         "undo": list(undo.make(preview.work.snapshot.body, preview.patch)),
@@ -143,6 +161,7 @@ def _json(ref: TargetRef, action: Action, ended: tuple[Outcome, Reason, str]) ->
         "changes": [],
         "receivers": [],
         "remaining": [],
+        "guards": [],
         "diff": "",
         "patch": [],
         "undo": [],

@@ -1,4 +1,4 @@
-"""`explain`: why it would happen: policies, suspect, and what reaches it."""
+"""`explain`: why it would happen: policies, suspect, what reaches it, and the guards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def explain(context: click.Context, /, output: str, **values: Any) -> None:
     """Show why alerts would end as they would. Changes nothing.
 
     For each alert which policy takes it and why not the others, which version of which service is accused, which
-    routes reach it, and the verdict.
+    routes reach it, what each guard says, and the verdict.
 
     \b
     Exit codes: 0 nothing would be changed, 2 something would, 1 error.

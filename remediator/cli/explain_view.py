@@ -9,8 +9,10 @@ from rich.console import Console
 
 from remediator.cli.explanation import Accused, Explanation, ObjectReach, Reach, RouteReach
 from remediator.cli.forecast import AlertForecast, Forecast
+from remediator.cli.guards_view import say_verdicts, verdict_json
 from remediator.cli.plan_view import (
     alert_json,
+    moment_json,
     policy_words,
     say_end,
     say_not_enforced,
@@ -37,10 +39,12 @@ def say_explanations(out: Console, explanations: Sequence[Explanation], forecast
     for number, explanation in enumerate(explanations, start=1):
         say_title(out, explanation.forecast, number, len(explanations))
         _say_labels(out, explanation.forecast)
+        say(out, f"Judged at: {forecast.moment}")
+        say(out)
         _say_policies(out, explanation)
         _say_suspect(out, explanation)
         for reach in explanation.objects:
-            _say_object(out, reach)
+            _say_object(out, reach, explanation.forecast)
         say(out, "Verdict:")
         say_rows(out, explanation.forecast)
         say(out)
@@ -92,13 +96,18 @@ def _say_suspect(out: Console, explanation: Explanation) -> None:
     say(out)
 
 
-def _say_object(out: Console, reach: ObjectReach) -> None:
+def _say_object(out: Console, reach: ObjectReach, forecast: AlertForecast) -> None:
     say(out, (str(reach.ref), "bold"))
     for route in reach.routes:
         unreachable = "" if route.reachable else ": gets no traffic, an earlier route takes everything"
         say(out, f"  {route.route}{unreachable}")
         for each in route.reaches:
             _say_reach(out, route, each)
+    verdicts = forecast.verdicts.get(reach.ref, ())
+    if verdicts:
+        say_verdicts(out, verdicts, indent="  ")
+    else:
+        say(out, "  Guards: not asked, see the verdict")
     say(out)
 
 
@@ -111,14 +120,15 @@ def _say_reach(out: Console, route: RouteReach, reach: Reach) -> None:
 
 def explain_json(explanations: Sequence[Explanation], forecast: Forecast) -> dict[str, Any]:
     """All of it as plain values."""
-    return {"alerts": [_one_json(each) for each in explanations], "warnings": warnings_json(forecast)}
+    alerts = [_one_json(each) for each in explanations]
+    return {"alerts": alerts, "warnings": warnings_json(forecast)} | moment_json(forecast)
 
 
 def _one_json(explanation: Explanation) -> dict[str, Any]:
     return alert_json(explanation.forecast) | {
         "considered": [_considered_json(each, explanation.forecast) for each in explanation.considered],
         "suspect": _accused_json(explanation.accused),
-        "objects": [_object_json(each) for each in explanation.objects],
+        "objects": [_object_json(each, explanation.forecast) for each in explanation.objects],
     }
 
 
@@ -144,7 +154,7 @@ def _accused_json(accused: Accused | None) -> dict[str, Any] | None:
     }
 
 
-def _object_json(reach: ObjectReach) -> dict[str, Any]:
+def _object_json(reach: ObjectReach, forecast: AlertForecast) -> dict[str, Any]:
     return {
         "kind": reach.ref.kind,
         "namespace": reach.ref.namespace,
@@ -157,6 +167,7 @@ def _object_json(reach: ObjectReach) -> dict[str, Any]:
             }
             for route in reach.routes
         ],
+        "guards": [verdict_json(each) for each in forecast.verdicts.get(reach.ref, ())],
     }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from remediator.alerts import Alert
-from remediator.cli.alert_file import GivenAlert
-from remediator.cli.situation import Ceiling, Situation
+from remediator.cli.screening import Judged, Screening
+from remediator.cli.situation import Ceiling, Moment, Situation
 from remediator.cluster.port import Snapshot
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.guarding import Verdicts
 from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.rows import settle
+from remediator.pipeline.tools import Limits
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy
 from remediator.traffic import virtualservice
@@ -39,6 +41,8 @@ class AlertForecast:
     muted: str
     """As of GivenAlert."""
     ceiling: Ceiling
+    verdicts: Mapping[TargetRef, Verdicts]
+    """What the guards said of it at each routing object that they were asked about."""
 
     @property
     def mode(self) -> Mode | None:
@@ -66,6 +70,9 @@ class Forecast:
     warnings: tuple[Warnings, ...]
     source: str
     """As of Situation."""
+    moment: Moment
+    unasked: tuple[str, ...]
+    """What the guards could not ask about, and why; a sentence each."""
 
     @property
     def failed(self) -> bool:
@@ -81,22 +88,35 @@ class Forecast:
 
 
 def foresee(situation: Situation) -> Forecast:
-    """Prepare the alerts as the service does, and stop there."""
+    """Prepare the alerts as the service does, ask people's decisions and the guards, and stop there."""
     given = [each.alert for each in situation.alerts]
     prepared = prepare(given, situation.policies, situation.cluster, situation.ceiling.mode)
-    rows = [*prepared.rows, *(row for work in prepared.works for row in _rows(work))]
+    limits = Limits(prepared.works)
+    screening = Screening(situation.knowledge, situation.bounds, situation.moment.at, limits)
+    judged = [screening.judged(work) for work in prepared.works]
+    rows = [*prepared.rows, *(row for each in judged for row in (*each.rows, *_rows(each.work)))]
     alerts = tuple(
-        _forecast(each, settle(row for row in rows if row[0] == number), situation)
-        for number, each in enumerate(situation.alerts)
+        _forecast(situation, number, settle(row for row in rows if row[0] == number), judged)
+        for number in range(len(given))
     )
-    changing = sorted((work for work in prepared.works if work.proposal.patch), key=lambda work: work.ref)
     concerned = situation.cluster.routing() if situation.offline else [work.snapshot for work in prepared.works]
-    return Forecast(alerts, tuple(changing), tuple(_warnings(concerned)), situation.source)
+    return Forecast(
+        alerts=alerts,
+        works=tuple(sorted((each.work for each in judged if each.work.proposal.patch), key=lambda work: work.ref)),
+        warnings=tuple(_warnings(concerned)),
+        source=situation.source,
+        moment=situation.moment,
+        unasked=tuple(map(str, situation.knowledge.gaps)) if any(each.verdicts for each in judged) else (),
+    )
 
 
-def _forecast(given: GivenAlert, rows: tuple[AlertOutcome, ...], situation: Situation) -> AlertForecast:
+def _forecast(
+    situation: Situation, number: int, rows: tuple[AlertOutcome, ...], judged: Iterable[Judged]
+) -> AlertForecast:
+    given = situation.alerts[number]
     policy = match.find(situation.policies, given.alert.labels)
-    return AlertForecast(given.alert, policy, rows, given.muted, situation.ceiling)
+    verdicts = {each.work.ref: each.verdicts[number] for each in judged if number in each.verdicts}
+    return AlertForecast(given.alert, policy, rows, given.muted, situation.ceiling, verdicts)
 
 
 def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:

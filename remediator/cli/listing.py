@@ -28,8 +28,13 @@ class _PhaseChoice(click.Choice[str]):
     help=f"Only what has come so far: {', '.join(PHASES[:-1])} or {PHASES[-1]}.",
 )
 @click.option("--since", metavar="WHEN", help="Only what is newer: 2h, 7d, or a time such as 2026-08-01T12:00:00Z.")
+@click.option(
+    "--would-have",
+    is_flag=True,
+    help="Instead of the list: what policies of mode Observe would have changed and refused, by policy and target.",
+)
 @records_options
-def listing(output: str, **values: Any) -> None:
+def listing(output: str, would_have: bool, **values: Any) -> None:
     """List remediations, newest first.
 
     Asks the API server by your own kubeconfig, which must permit to list remediations.remediator.io; a service that
@@ -39,6 +44,7 @@ def listing(output: str, **values: Any) -> None:
     Examples:
       remediator list --since 2h
       remediator list -n shop --phase Applied -o json
+      remediator list --would-have --since 7d
     """
     from datetime import UTC, datetime
 
@@ -46,6 +52,8 @@ def listing(output: str, **values: Any) -> None:
     from remediator.cli.record_filter import RecordFilter
     from remediator.cli.record_table import say_table
     from remediator.cli.render import console, emit
+    from remediator.cli.would_have import say_would_have, would_have_json
+    from remediator.cli.would_have import would_have as summed_up
     from remediator.records.wire import render
 
     now = datetime.now(UTC)
@@ -54,7 +62,11 @@ def listing(output: str, **values: Any) -> None:
     with opened(values) as place:
         records = everything(place.cluster.ledger, namespace)
     found = wanted.applied(records)
-    if output == "text":
+    if would_have and output == "text":
+        say_would_have(console(), summed_up(found))
+    elif would_have:
+        emit(would_have_json(summed_up(found)), output)
+    elif output == "text":
         say_table(console(), found, len(records), now)
     else:
         emit({"items": [render(record) for record in found]}, output)

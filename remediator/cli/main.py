@@ -15,11 +15,15 @@ from typing import Any, NoReturn
 import click
 
 import remediator
+from remediator.cli.approve import approve
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
 from remediator.cli.listing import listing
 from remediator.cli.outlet import open_outlet
+from remediator.cli.pause import pause
 from remediator.cli.plan import plan
+from remediator.cli.reject import reject
+from remediator.cli.resume import resume
 from remediator.cli.rollback import rollback
 from remediator.cli.schema import schema
 from remediator.cli.serve import serve
@@ -84,7 +88,22 @@ def program() -> None:
     """Takes traffic away from a failing Istio canary or mirror when Prometheus says so."""
 
 
-for _command in (serve, demo, plan, explain, listing, show, undo, rollback, stop_mirror, schema):
+for _command in (
+    serve,
+    demo,
+    plan,
+    explain,
+    listing,
+    show,
+    approve,
+    reject,
+    undo,
+    rollback,
+    stop_mirror,
+    pause,
+    resume,
+    schema,
+):
     program.add_command(_command)
 
 

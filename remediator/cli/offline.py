@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from remediator.cli.alert_file import STDIN
+from remediator.cluster.endpoints import ENDPOINT_SLICE, POD, counted_in
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
 from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.roster import Roster
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
+from remediator.guards.pause import Pause
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
+from remediator.records.pauses import KIND as PAUSE
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.view import Destination
 
 
 class Offline:
@@ -28,12 +36,20 @@ class Offline:
             InputError: an object stands twice, or there is no VirtualService.
         """
         self._inventory = Inventory()
+        roster = Roster()
+        self._brake = _OfflineBrake(roster)
+        self._bodies: dict[str, list[dict[str, Any]]] = {ENDPOINT_SLICE: [], POD: []}
         places: dict[TargetRef, str] = {}
         for manifest in found:
             if manifest.ref in places:
                 raise InputError(f"{manifest.ref} stands twice: {places[manifest.ref]} and {manifest.place}; give one")
             places[manifest.ref] = str(manifest.place)
-            self._inventory.put(presented(manifest.body))
+            if manifest.ref.kind == PAUSE:
+                roster.put(manifest.body)
+            elif manifest.ref.kind in self._bodies:
+                self._bodies[manifest.ref.kind].append(manifest.body)
+            else:
+                self._inventory.put(presented(manifest.body))
         if not any(ref.kind == VIRTUAL_SERVICE for ref in places):
             raise InputError("the files given with -f hold no VirtualService; give those of the service in question")
 
@@ -41,6 +57,11 @@ class Offline:
     def ledger(self) -> Ledger:
         """Raises Rejected: what is only looked at leaves no record."""
         raise Rejected("files given with -f are only looked at, and keep no records")
+
+    @property
+    def brake(self) -> Brake:
+        """The pauses among the files: what they stop is shown as stopped."""
+        return self._brake
 
     def start(self) -> None:
         """Nothing to begin."""
@@ -67,9 +88,32 @@ class Offline:
             raise NotFound(f"{ref} is in none of the files")
         return found
 
+    def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
+        """Counted among the EndpointSlices and Pods of the files; None where they hold no EndpointSlice."""
+        return counted_in(self._bodies[ENDPOINT_SLICE], self._bodies[POD], destination, labels)
+
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:  # noqa: ARG002 - the protocol's
         """Raises Rejected: files given with -f are never written."""
         raise Rejected(f"{ref} was read from a file that is only looked at")
+
+
+class _OfflineBrake:
+    """Implements records.brake.Brake on pauses that were read beforehand."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    def pauses(self) -> tuple[Pause, ...]:
+        return self._roster.all()
+
+    def read(self) -> tuple[Pause, ...]:
+        return self._roster.all()
+
+    def pause(self, pause: Pause) -> None:
+        raise Rejected(f"files given with -f are only looked at: not paused {pause}")
+
+    def resume(self) -> tuple[Pause, ...]:
+        raise Rejected("files given with -f are only looked at: nothing is resumed")
 
 
 def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...] = ()) -> Offline:

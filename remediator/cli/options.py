@@ -15,6 +15,8 @@ Decorator = Callable[[Decorated], Decorated]
 
 OUTPUTS = ("text", "json", "yaml")
 
+NOW = "now"
+
 PLACE = ("manifests", "kubeconfig", "context")
 """The settings that say which cluster."""
 
@@ -75,7 +77,13 @@ def situation_options(command: Decorated) -> Decorated:
             help="Manifests to look at instead of a cluster: a file, a folder, or - for standard input. "
             "May be repeated; none is ever written.",
         ),
-        settings_options(("policies", "manifests", "kubeconfig", "context", "namespaces", "mode")),
+        click.option(
+            "--at",
+            metavar="TIME",
+            help=f"When the alerts are judged: {NOW}, or such as 2026-08-01T12:00:00Z. Without it: with files when the "
+            "alert began, on a cluster now.",
+        ),
+        settings_options(("policies", *PLACE, "namespaces", "mode", "opt-in", "budget", "max-alert-age")),
         output_option,
     ]
     return _all_of(options)(command)

@@ -75,6 +75,8 @@ def say_end(out: Console, forecast: Forecast) -> None:
     """Print what is to be said of the objects themselves, and the sum of it all."""
     for warnings in forecast.warnings:
         _say_warnings(out, warnings)
+    for sentence in forecast.unasked:
+        say(out, ("Note", "yellow"), f": {sentence}.")
     say(out, (_summary(forecast), "bold"))
 
 
@@ -123,7 +125,12 @@ def plan_json(forecast: Forecast) -> dict[str, Any]:
         "alerts": [alert_json(alert) for alert in forecast.alerts],
         "targets": [_work_json(work, forecast.source) for work in forecast.works],
         "warnings": warnings_json(forecast),
-    }
+    } | moment_json(forecast)
+
+
+def moment_json(forecast: Forecast) -> dict[str, Any]:
+    """When the alerts were judged, and what could not be asked about then."""
+    return {"judgedAt": forecast.moment.written, "notAsked": list(forecast.unasked)}
 
 
 def alert_json(forecast: AlertForecast) -> dict[str, Any]:

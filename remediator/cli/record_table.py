@@ -27,12 +27,15 @@ _GAP = 2
 _LEAST = 8
 """Cells that a column keeps, if it is cut at all."""
 
+_TOLD = (Phase.FAILED, Phase.EXPIRED, Phase.REJECTED)
+"""Phases that say too little without the reason."""
+
 _Row = dict[str, str]
 
 _FULL = ("NAMESPACE", "NAME", "PHASE", "POLICY", "TARGET", "SUSPECT", "AGE")
 _NARROW = ("NAMESPACE", "NAME", "PHASE", "TARGET", "SUSPECT", "AGE")
 """A name begins with that of the policy."""
-_CUT = ("SUSPECT", "TARGET")
+_CUT = ("SUSPECT", "TARGET", "PHASE")
 """What may be cut on a terminal, the first first; names are needed whole, to be typed."""
 
 
@@ -77,13 +80,18 @@ def _row(record: Remediation, now: datetime) -> _Row:
     row = {
         "NAMESPACE": record.namespace,
         "NAME": record.name,
-        "PHASE": record.status.phase.value,
+        "PHASE": _phase(record),
         "POLICY": intent.policy.name,
         "TARGET": f"{intent.target.ref.kind}/{intent.target.ref.name}",
         "SUSPECT": str(intent.suspect),
         "AGE": age(now - record.created_at) if record.created_at else "",
     }
     return {title: visible(text) for title, text in row.items()}
+
+
+def _phase(record: Remediation) -> str:
+    phase, reason = record.status.phase, record.status.reason
+    return f"{phase.value} ({reason.value})" if reason and phase in _TOLD else phase.value
 
 
 def _widths(columns: Sequence[str], rows: Sequence[_Row]) -> dict[str, int]:

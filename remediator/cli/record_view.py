@@ -8,17 +8,25 @@ from typing import Final
 
 from rich.console import Console
 
+from remediator.cli.guards_view import say_verdicts
 from remediator.cli.record_table import PHASE_STYLES, ago
 from remediator.cli.render import say, say_diff
 from remediator.cli.standing import Standing
 from remediator.policies.model import Action
 from remediator.policies.quantities import format_duration
-from remediator.records.model import Accusation, Companion, Phase, Remediation, Request, Status
+from remediator.records.model import Accusation, Approval, Companion, Phase, Remediation, Request, Status
 from remediator.traffic.hosts import short
 from remediator.traffic.undo import Difference
 
-_LEFT_OPEN: Final = (Phase.PLANNED, Phase.OBSERVED, Phase.AWAITING_APPROVAL, Phase.FAILED)
-"""Where nobody has decided that the suspect keeps its traffic."""
+_LEFT_OPEN: Final = (
+    Phase.PLANNED,
+    Phase.OBSERVED,
+    Phase.AWAITING_APPROVAL,
+    Phase.REJECTED,
+    Phase.EXPIRED,
+    Phase.FAILED,
+)
+"""Where nothing was taken from the suspect."""
 
 
 def say_record(out: Console, standing: Standing, command: Callable[..., str], now: datetime) -> None:
@@ -36,9 +44,12 @@ def say_record(out: Console, standing: Standing, command: Callable[..., str], no
     for change in record.intent.changes or ("none",):
         say(out, f"  {change}")
     say(out)
+    _say_guards(out, record.status)
     if standing.made or record.status.phase is Phase.PLANNED:
         _say_standing(out, standing)
     _say_way_back(out, standing, command)
+    if record.status.phase is Phase.AWAITING_APPROVAL:
+        _say_waiting(out, record, command)
     if not standing.made and record.status.phase in _LEFT_OPEN and not record.status.resolved:
         _say_exposed(out, standing, command)
 
@@ -57,6 +68,8 @@ def _say_head(out: Console, record: Remediation) -> None:
     say(out, f"  actions  {', '.join(intent.actions)}")
     if intent.request:
         say(out, f"  by hand  {asked(intent.request)}")
+    if record.approval:
+        say(out, f"  answer   {answered(record.approval)}")
     say(out)
 
 
@@ -93,6 +106,7 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
     # It is kept in whole seconds: within the same one it would only seem to be something else.
     if record.created_at and not (applied and applied.replace(microsecond=0) == record.created_at):
         yield "planned", record.created_at, f"{_between(start, record.created_at)} after {since}"
+    yield from _answering(record)
     if applied:
         yield "applied", applied, f"{_between(start, applied)} after {since}"
     elif status.finished_at:
@@ -101,6 +115,15 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
         after = "nothing was patched" if each.after_s is None else f"{_rounded(each.after_s)} after the patch"
         yield "resolved", each.at, (f"{each.fingerprint}, " if intent.also else "") + after
     yield from _undoing(status)
+
+
+def _answering(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
+    """Since when a person is waited for, and what one said."""
+    since, approval = waits_since(record), record.approval
+    if since:
+        yield "waits since", since, "for a person's yes or no"
+    if approval and approval.at:
+        yield "approved" if approval.approved else "rejected", approval.at, f"by {approval.by}" if approval.by else ""
 
 
 def _undoing(status: Status) -> Iterator[tuple[str, datetime, str]]:
@@ -113,6 +136,14 @@ def _undoing(status: Status) -> Iterator[tuple[str, datetime, str]]:
 
 def _which(alert: Accusation | Companion) -> str:
     return f"{alert.alertname or 'without a name'}, fingerprint {alert.fingerprint}"
+
+
+def _say_guards(out: Console, status: Status) -> None:
+    """Print what each guard said when they were asked last; nothing of what a person asked for by hand."""
+    if status.verdicts:
+        when = f", asked {_written(status.judged_at)}" if status.judged_at else ""
+        say_verdicts(out, status.verdicts, f"Guards{when}")
+        say(out)
 
 
 def _say_standing(out: Console, standing: Standing) -> None:
@@ -154,6 +185,19 @@ def _say_way_back(out: Console, standing: Standing, command: Callable[..., str])
         say(out, f"  {command('undo', str(record))}")
     elif not standing.fault:
         say(out, "The next delivery of the alert goes on from here.")
+
+
+def _say_waiting(out: Console, record: Remediation, command: Callable[..., str]) -> None:
+    """Print how to answer a plan that waits for a person, and how long that can be done."""
+    if record.approval:
+        say(out, f"It is {answered(record.approval)} already: a service that runs acts on it within seconds.")
+        return
+    since = waits_since(record)
+    when = f" since {_written(since)}" if since else ""
+    say(out, f"It waits for a person{when}; the service lets it expire after --approve-within, 1h unless set.")
+    say(out, ("Answer it with one of:", "bold"))
+    for word in ("approve", "reject"):
+        say(out, f"  {command(word, str(record))}")
 
 
 def _say_exposed(out: Console, standing: Standing, command: Callable[..., str]) -> None:
@@ -202,6 +246,19 @@ def say_differences(out: Console, differences: Iterable[Difference]) -> None:
 def asked(request: Request) -> str:
     """Who asked for something, and why."""
     return request.by + (f": {request.reason}" if request.reason else "")
+
+
+def answered(approval: Approval) -> str:
+    """What a person said to a plan, and why: `approved by ann: seen in the traces`."""
+    by = f" by {approval.by}" if approval.by else " by somebody who is not named"
+    reason = f": {approval.reason}" if approval.reason else ""
+    return f"{'approved' if approval.approved else 'rejected'}{by}{reason}"
+
+
+def waits_since(record: Remediation) -> datetime | None:
+    """Since when a plan waits for a person; None: it does not, or nobody knows."""
+    status = record.status
+    return (status.asked_at or status.judged_at) if status.phase is Phase.AWAITING_APPROVAL else None
 
 
 def _between(start: datetime, end: datetime) -> str:

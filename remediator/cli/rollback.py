@@ -33,8 +33,9 @@ def rollback(
 ) -> None:
     """Take a version's weight away in a VirtualService.
 
-    Shows the change and asks first. It is planned, proved and recorded as an alert's would be, under the policy
-    `manual`, and `undo` takes it back. Mirrors stay; `stop-mirror` takes those.
+    Shows the change, and which guards would refuse it to an alert, and asks first. It is planned, proved and recorded
+    as an alert's would be, under the policy `manual`, and `undo` takes it back. Mirrors stay;
+    `stop-mirror` takes those.
 
     \b
     Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;

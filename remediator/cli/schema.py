@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import click
 
+_FIRST = "remediations.yaml"
+
 
 @click.command()
-@click.option("--crd", is_flag=True, help="The CustomResourceDefinition of the records instead.")
+@click.option("--crd", is_flag=True, help="The CustomResourceDefinitions of records and pauses instead.")
 def schema(crd: bool) -> None:
     """Print the JSON Schema of policy files.
 
     Editors that know it complete and check policies as they are written.
 
     \b
-    Example: install what the records need in a cluster
+    Example: install what records and pauses need in a cluster
       remediator schema --crd | kubectl apply -f -
     """
     import json
 
     if crd:
-        click.echo(_crd(), nl=False)
+        click.echo(_crds(), nl=False)
         return
 
     from remediator.policies.schema import json_schema
@@ -27,8 +29,8 @@ def schema(crd: bool) -> None:
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-def _crd() -> str:
-    """The text that comes with the package; in an editable checkout, that of the chart beside it."""
+def _crds() -> str:
+    """The texts that come with the package, a document each; in an editable checkout, those of the chart beside it."""
     from pathlib import Path
 
     import remediator
@@ -37,6 +39,7 @@ def _crd() -> str:
     package = Path(remediator.__file__).parent
     places = [package / "_shipped" / "crds", package.parent / "chart" / "crds"]
     for place in places:
-        if (place / "remediations.yaml").is_file():
-            return (place / "remediations.yaml").read_text(encoding="utf-8")
-    raise RemediatorError(f"{places[0]} does not hold remediations.yaml; install remediator again")
+        if (place / _FIRST).is_file():
+            files = sorted(place.glob("*.yaml"), key=lambda file: (file.name != _FIRST, file.name))
+            return "---\n".join(file.read_text(encoding="utf-8") for file in files)
+    raise RemediatorError(f"{places[0]} does not hold {_FIRST}; install remediator again")

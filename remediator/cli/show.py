@@ -16,9 +16,10 @@ from remediator.cli.options import records_options
 def show(context: click.Context, /, name: str, output: str, **values: Any) -> None:
     """Show one remediation: alert, times, changes, and the way back.
 
-    Where the routing object stands as it was left, as a unified diff; where somebody changed it since, what is
-    different; where the suspect still gets traffic, how to take it away by hand. With -o json and -o yaml the record
-    itself, as the API server keeps it.
+    What each guard said when they were asked last. Where the routing object stands as it was left, as a unified diff;
+    where somebody changed it since, what is different; where the suspect still gets traffic, how to take it away by
+    hand. Of a plan that waits for a person, how to answer it; of one that was answered, by whom and why. With -o json
+    and -o yaml the record itself, as the API server keeps it.
 
     \b
     Examples:

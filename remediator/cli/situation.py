@@ -5,31 +5,32 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.status import Status
-
+from remediator.alerts.values import moment as parsed_moment
 from remediator.cli.alert_file import STDIN, GivenAlert, read_alerts
+from remediator.cli.bounds import bounds_of
+from remediator.cli.knowledge import Knowledge
 from remediator.cli.offline import read_manifests
-from remediator.cli.options import chosen
+from remediator.cli.options import NOW, chosen
 from remediator.cli.outside import open_cluster
+from remediator.cli.waiting import LACKING, awaited
 from remediator.cluster.port import Cluster
-from remediator.errors import InputError, Unavailable
+from remediator.errors import InputError, NotificationError, Unavailable
+from remediator.guards.situation import Bounds
 from remediator.policies.load import load
+from remediator.policies.mistake import shown
 from remediator.policies.model import Mode, PolicySet
 from remediator.settings import Settings
 
 SYNC_DEADLINE_S = 15.0
-_POLL_S = 0.1
+RECORDS_DEADLINE_S = 3.0
+"""For records and pauses: they are read beside the routing objects, and can be done without."""
 
-_LACKING = "no permission to "
-"""How errors.Forbidden begins. It has to be granted first, so there is nothing to wait for."""
 _BETWEEN_CAUSES = re.compile(r"; (?=\S+ in \S.* not listed yet|no watch of |the watch of |nothing heard of )")
 
 
@@ -40,6 +41,23 @@ class Ceiling:
     mode: Mode
     origin: str
     """Where it was given: `--mode`, `REMEDIATOR_MODE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the alerts are judged."""
+
+    at: datetime
+    why: str
+    """Why then, in words: `when the alert began`."""
+
+    def __str__(self) -> str:
+        return f"{self.written}, {self.why}"
+
+    @property
+    def written(self) -> str:
+        """The moment, in UTC."""
+        return self.at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,10 @@ class Situation:
     """Where the routing objects are from, in one word: `live` or `file`."""
     offline: bool
     """Whether the routing objects are files that were named: then all of them are of interest."""
+    knowledge: Knowledge
+    """What is around them."""
+    bounds: Bounds
+    moment: Moment
 
 
 @contextmanager
@@ -66,28 +88,61 @@ def opened(values: dict[str, Any]) -> Iterator[Situation]:
     Raises:
         RemediatorError: anything of it cannot be read.
     """
-    alert, files = values.pop("alert"), values.pop("files")
+    alert, files, at = values.pop("alert"), values.pop("files"), values.pop("at")
     settings = chosen(values)
     stdin = _stdin(alert, files)
     _refuse_two_sources(files, settings)
     alerts = read_alerts(alert, stdin)
+    is_live = not files and settings.manifests is None
+    moment = _moment(at, alerts, is_live=is_live)
     policies = load(settings.policies)
     cluster = read_manifests(files, stdin, settings.namespaces) if files else open_cluster(settings)
-    is_live = not files and settings.manifests is None
-    ceiling = Ceiling(Mode(settings.mode), settings.origins["mode"])
     # What is wrong with a watch is told once, as the error that ends the command.
     logging.getLogger("remediator").addHandler(logging.NullHandler())
     cluster.start()
     try:
-        # Planning needs no records, and whoever may only read routing objects may ask what would happen.
-        await_sync(
-            lambda: cluster.health().routing_fault,
-            deadline_s=SYNC_DEADLINE_S if is_live else 0.0,
-            advice="check --kubeconfig and --context, or give files with -f" if is_live else "",
+        _await_routing(cluster, is_live=is_live)
+        yield Situation(
+            alerts=alerts,
+            policies=policies,
+            cluster=cluster,
+            ceiling=Ceiling(Mode(settings.mode), settings.origins["mode"]),
+            source="live" if is_live else "file",
+            offline=bool(files),
+            knowledge=Knowledge(cluster, RECORDS_DEADLINE_S if is_live else 0.0),
+            bounds=bounds_of(settings),
+            moment=moment,
         )
-        yield Situation(alerts, policies, cluster, ceiling, "live" if is_live else "file", bool(files))
     finally:
         cluster.stop()
+
+
+def _await_routing(cluster: Cluster, *, is_live: bool) -> None:
+    """Planning needs no records, and whoever may only read routing objects may ask what would happen."""
+    await_sync(
+        lambda: cluster.health().routing_fault,
+        deadline_s=SYNC_DEADLINE_S if is_live else 0.0,
+        advice="check --kubeconfig and --context, or give files with -f" if is_live else "",
+    )
+
+
+def _moment(at: str | None, alerts: Sequence[GivenAlert], *, is_live: bool) -> Moment:
+    """When the alerts are judged: all at once, as those of one notification are.
+
+    Raises:
+        InputError: `at` is no time.
+    """
+    if at == NOW or (at is None and is_live):
+        return Moment(datetime.now(UTC), "now")
+    if at is None:
+        which = "the alert" if len(alerts) == 1 else "the last of the alerts"
+        return Moment(max(each.alert.starts_at for each in alerts), f"when {which} began")
+    try:
+        return Moment(parsed_moment(at, "--at"), "as --at says")
+    except NotificationError as error:
+        raise InputError(
+            f"--at: {shown(at)} is neither {NOW} nor a time with its zone, such as 2026-08-01T12:00:00Z"
+        ) from error
 
 
 def _refuse_two_sources(files: tuple[str, ...], settings: Settings) -> None:
@@ -126,20 +181,8 @@ def await_sync(fault: Callable[[], str], *, deadline_s: float, advice: str, what
     Raises:
         Unavailable: it cannot; one cause a line. At once where a permission is missing.
     """
-    deadline = time.monotonic() + deadline_s
-    pause = threading.Event()
-    found = fault()
-    with _progress() as progress:
-        while found and _LACKING not in found and time.monotonic() < deadline:
-            progress.update(f"Reading the cluster … {found}")
-            pause.wait(_POLL_S)
-            found = fault()
+    found = awaited(fault, deadline_s)
     if found:
         causes = _BETWEEN_CAUSES.split(found)
         lines = [f"{what} cannot be read: {causes[0]}", *causes[1:]]
-        raise Unavailable("\n".join(lines + ([advice] if advice and _LACKING not in found else [])))
-
-
-def _progress() -> Status:
-    """Shown on a terminal only, and on standard error, so that the output can be piped."""
-    return Console(stderr=True, markup=False).status("Reading the cluster …")
+        raise Unavailable("\n".join(lines + ([advice] if advice and LACKING not in found else [])))

@@ -27,8 +27,8 @@ def stop_mirror(
 ) -> None:
     """Remove mirrors from a VirtualService.
 
-    Shows the change and asks first. It is planned, proved and recorded as an alert's would be, under the policy
-    `manual`, and `undo` takes it back. Weights stay; `rollback` takes those.
+    Shows the change, and which guards would refuse it to an alert, and asks first. It is planned, proved and recorded
+    as an alert's would be, under the policy `manual`, and `undo` takes it back. Weights stay; `rollback` takes those.
 
     \b
     Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;

@@ -13,10 +13,12 @@ from datetime import timedelta
 import remediator
 from remediator import logs
 from remediator.cli.address import tried
+from remediator.cli.bounds import bounds_of
 from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
+from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.housekeeping import Housekeeping
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
@@ -45,8 +47,9 @@ def serve_with(settings: Settings) -> None:
     tell_settings(settings)
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
-    pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode))
+    pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
     housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
+    approvals = Approvals(pipeline)
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -59,11 +62,11 @@ def serve_with(settings: Settings) -> None:
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping):
+        for part in (cluster, news, housekeeping, approvals):
             part.start()
 
     def stop() -> None:
-        for part in (housekeeping, news, cluster):
+        for part in (approvals, housekeeping, news, cluster):
             part.stop()
         executor.shutdown()
 

@@ -8,13 +8,18 @@ import zlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from sys import intern
 from typing import Final
 
+from remediator.cluster.chronicle import Chronicle
+from remediator.guards.cooldown import Made
 from remediator.outcome import TargetRef
-from remediator.records.ledger import Head, head
+from remediator.records.ledger import Firing, Head, Tally, head
 from remediator.records.model import Remediation
+from remediator.records.moments import Moments, moments
 from remediator.records.wire import parse, render
+from remediator.traffic.hosts import Host
 
 _COMPRESSION: Final = 1
 """The quickest of zlib's levels, as for routing objects: higher ones save little, and a watch brings many records."""
@@ -31,15 +36,19 @@ class _Packed:
 
     head: Head
     version: str
-    fingerprints: tuple[str, ...]
+    firings: tuple[Firing, ...]
+    moments: Moments
     text: bytes
     """JSON, compressed."""
+    told: bool = False
+    """Whether its source has told of this version; else we have it from our own write."""
 
     @classmethod
     def of(cls, record: Remediation) -> _Packed:
         text = json.dumps(render(record), separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-        fingerprints = tuple(dict.fromkeys(intern(found) for found, _ in sorted(record.intent.firings)))
-        return cls(_shared(head(record)), record.resource_version, fingerprints, zlib.compress(text, _COMPRESSION))
+        firings = tuple((intern(found), at) for found, at in sorted(record.intent.firings))
+        packed = zlib.compress(text, _COMPRESSION)
+        return cls(_shared(head(record)), record.resource_version, firings, _interned(moments(record)), packed)
 
     def record(self) -> Remediation:
         return parse(json.loads(zlib.decompress(self.text).decode("utf-8", "surrogatepass")))
@@ -54,8 +63,13 @@ class Archive:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
+        self._chronicle = Chronicle()
+        self._count = 0
+        """Of the news that the source has told."""
         self._packed: dict[_Name, _Packed] = {}
-        self._by_fingerprint: dict[str, set[_Name]] = {}
+        self._by_firing: dict[Firing, tuple[_Name, ...]] = {}
+        """An alert that fires every half hour has many records, and one or two of each firing."""
         self._taken_back: dict[str, set[_Name]] = {}
         """By the uid of the routing object."""
         self._order: list[_Place] = []
@@ -68,11 +82,17 @@ class Archive:
         with self._lock:
             return len(self._packed)
 
-    def put(self, record: Remediation) -> None:
-        """Add a stored record, or put it in the place of the one of its namespace and name."""
-        packed = _Packed.of(record)
-        with self._lock:
-            self._put(packed)
+    def put(self, record: Remediation, *, listed: bool = False) -> None:
+        """Add a stored record, or put it in the place of the one of its namespace and name.
+
+        Args:
+            listed: it is told as one of many, in no order: then it counts as begun before whatever is not known.
+        """
+        packed = replace(_Packed.of(record), told=True)
+        with self._news:
+            self._count += not listed
+            self._put(packed, self._count)
+            self._news.notify_all()
 
     def drop(self, namespace: str, name: str) -> None:
         """Forget the record; nothing happens if it is not there."""
@@ -90,7 +110,7 @@ class Archive:
         packed = _Packed.of(record)
         with self._lock:
             if self._version(packed.head.key) == base:
-                self._put(packed)
+                self._put(packed, None)
 
     def retract(self, namespace: str, name: str, base: str | None) -> None:
         """Forget a record that the source no longer has, if it is known at resourceVersion `base`."""
@@ -116,38 +136,104 @@ class Archive:
             packed = self._packed.get((namespace, name))
         return packed.record() if packed else None
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
-        """The head of every record that answers an alert of this fingerprint, as its first or beside it, by name."""
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
+        """The head of every record that answers this firing of an alert, as its first alert or beside it, by name."""
         with self._lock:
-            return self._gather(self._by_fingerprint.get(fingerprint, ()))
+            return self._gather(self._by_firing.get((fingerprint, starts_at), ()))
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         """The head of every record of this routing object that a person has taken back, or wants to, by name."""
         with self._lock:
             return self._gather(self._taken_back.get(target_uid, ()))
 
+    def awaiting(self) -> tuple[Head, ...]:
+        """The head of every record that waits for a person, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.awaiting)
+
+    def latest(self, target_uid: str) -> Made | None:
+        """The last change of this routing object; None if there was none."""
+        with self._lock:
+            name = self._chronicle.latest(target_uid)
+            made_at = self._packed[name].moments.made_at if name else None
+            return Made(name[1], made_at) if name and made_at else None
+
+    def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
+        """The records heard of later than `since` that accuse a version of this service, the latest first."""
+        with self._lock:
+            names = self._chronicle.accusing(host, since)
+        return tuple(record for name in names if (record := self.get(*name)))
+
+    def tally(self, since: datetime) -> Tally:
+        """The remediations later than `since`."""
+        with self._lock:
+            kept = self._chronicle
+            made = kept.made.count(since)
+            return Tally(made, kept.begun(), kept.observed.count(since), kept.made.last() if made else None)
+
+    def ahead(self, record: Remediation, since: datetime, *, patience_s: float = 0.0) -> int | None:
+        """How many remediations later than `since` are made, or were begun before this one.
+
+        Args:
+            record: as it was stored: an older version of it may have been begun in another place.
+            patience_s: how long to wait until the source has told of it.
+
+        Returns:
+            None where it has not.
+        """
+        name = record.namespace, record.name
+
+        def asked() -> int | None:
+            known = self._packed.get(name)
+            is_told = known is not None and known.told and known.version == record.resource_version
+            return self._chronicle.ahead(name, since) if is_told else None
+
+        with self._news:
+            self._news.wait_for(lambda: asked() is not None, patience_s)
+            return asked()
+
+    def first(self, record: Remediation, since: datetime) -> int:
+        """The same where there are several sources, whose news come in no common order: what was begun earlier is
+        before, by the clocks of whoever began it."""
+        name = record.namespace, record.name
+        with self._lock:
+            own = self._packed.get(name)
+            others = [self._packed[other] for other in self._chronicle.others(name)]
+            before = sum(own is None or _begun(other) < _begun(own) for other in others)
+            return self._chronicle.made.count(since) + before
+
     # -- called with the lock held
 
-    def _put(self, packed: _Packed) -> None:
+    def _put(self, packed: _Packed, order: int | None) -> None:
         name = packed.head.key
-        self._drop(name)
+        known = self._packed.get(name)
+        self._forget(name)
+        self._chronicle.change(name, known.moments if known else None, packed.moments, order)
         self._packed[name] = packed
         insort(self._order, _place(packed.head))
         if packed.head.taken_back:
             self._taken_back.setdefault(packed.head.target_uid, set()).add(name)
-        for fingerprint in packed.fingerprints:
-            self._by_fingerprint.setdefault(fingerprint, set()).add(name)
+        for firing in packed.firings:
+            self._by_firing[firing] = (*self._by_firing.get(firing, ()), name)
         self._heads = None
 
     def _drop(self, name: _Name) -> None:
+        packed = self._packed.get(name)
+        if packed is not None:
+            self._forget(name)
+            self._chronicle.change(name, packed.moments, None, None)
+
+    def _forget(self, name: _Name) -> None:
         packed = self._packed.pop(name, None)
         if packed is None:
             return
         del self._order[bisect_left(self._order, _place(packed.head))]
         if packed.head.taken_back:
             _discard(self._taken_back, packed.head.target_uid, name)
-        for fingerprint in packed.fingerprints:
-            _discard(self._by_fingerprint, fingerprint, name)
+        for firing in packed.firings:
+            others = tuple(each for each in self._by_firing.pop(firing) if each != name)
+            if others:
+                self._by_firing[firing] = others
         self._heads = None
 
     def _version(self, name: _Name) -> str | None:
@@ -156,6 +242,18 @@ class Archive:
 
     def _gather(self, names: Iterable[_Name]) -> tuple[Head, ...]:
         return tuple(self._packed[name].head for name in sorted(names))
+
+
+def _begun(found: _Packed) -> tuple[datetime, _Name]:
+    """By which the earlier of two is before the other, wherever that is asked."""
+    return found.moments.begun_at or found.head.created_at, found.head.key
+
+
+def _interned(found: Moments) -> Moments:
+    """The same moments, in which hosts that many records have in common are there once."""
+    return replace(
+        found, target_uid=intern(found.target_uid), accused=tuple(Host(intern(host)) for host in found.accused)
+    )
 
 
 def _place(found: Head) -> _Place:

@@ -19,6 +19,11 @@ class Resource:
     version: str
     plural: str
 
+    @property
+    def api_version(self) -> str:
+        """What its objects say of themselves: `networking.istio.io/v1`, or `v1` in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
     def path(self, namespace: str | None = None, name: str | None = None, part: str | None = None) -> str:
         """The path of one object, of a part of it, or of the collection; without a namespace of the whole cluster.
 
@@ -35,6 +40,8 @@ class Resource:
 
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
 """Since Kubernetes 1.19."""
+
+PODS: Final = Resource("", "v1", "pods")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from remediator.cluster.archive import Archive
 from remediator.cluster.folder import Folder, Stamp
 from remediator.cluster.identity import presented
 from remediator.cluster.inventory import Inventory
 from remediator.cluster.manifests import Manifest, Place, documents, manifests
+from remediator.cluster.roster import Roster
 from remediator.errors import NotFound, Unavailable
 from remediator.outcome import TargetRef
+from remediator.records import pauses
 from remediator.records.model import GROUP, KIND, VERSION, Remediation
 from remediator.records.wire import RecordError, parse
 
@@ -50,10 +53,12 @@ _UNREAD = _Known()
 
 
 class Catalogue:
-    """The objects of a folder's files: routing objects and rules in an inventory, records in an archive. Safe to use
-    from many threads."""
+    """The objects of a folder's files: routing objects and rules in an inventory, records in an archive, pauses in a
+    roster. Safe to use from many threads."""
 
-    def __init__(self, folder: Folder, inventory: Inventory, archive: Archive, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Folder, inventory: Inventory, archive: Archive, roster: Roster, clock: Callable[[], float]
+    ) -> None:
         """
         Args:
             clock: Unix time (s), as the file system's clock has it.
@@ -61,6 +66,7 @@ class Catalogue:
         self._folder = folder
         self._inventory = inventory
         self._archive = archive
+        self._roster = roster
         self._clock = clock
         self.looked_at: float | None = None
         """Unix time (s) of the last refresh that found everything to be right."""
@@ -71,7 +77,7 @@ class Catalogue:
         self._fault = ""
 
     def refresh(self) -> None:
-        """Bring both indexes up to date: every file is looked at, and those that changed are read.
+        """Bring the indexes up to date: every file is looked at, and those that changed are read.
 
         Raises:
             Unavailable: the folder or a file cannot be read or understood, or two documents claim one object.
@@ -106,6 +112,18 @@ class Catalogue:
                 if manifest.ref == ref:
                     return Source(Path(path), text, stamp, manifest)
         raise NotFound(f"{ref} is in no file of {self._folder.root}")
+
+    def bodies(self, kind: str) -> tuple[dict[str, Any], ...]:
+        """Every object of a kind that no index keeps, read from the files.
+
+        Raises:
+            Unavailable: as `refresh`.
+        """
+        self.refresh()
+        paths = sorted({path for ref, path in self._homes.items() if ref.kind == kind})
+        contents = ((path, content) for path in paths if (content := self._content(path)))
+        found = (one for path, (text, _) in contents for one in manifests(documents(text, path), path))
+        return tuple(one.body for one in found if one.ref.kind == kind)
 
     def _look(self) -> None:
         stamps = self._folder.files()
@@ -152,7 +170,9 @@ class Catalogue:
         except Unavailable as error:
             return replace(before, stamp=stamp, digest=digest, fault=str(error))
         for manifest in found:
-            if manifest.ref.kind != KIND:
+            if manifest.ref.kind == pauses.KIND:
+                self._roster.put(manifest.body)
+            elif manifest.ref.kind != KIND:
                 self._inventory.put(presented(manifest.body))
         for record in records:
             self._archive.put(record)
@@ -173,6 +193,8 @@ class Catalogue:
         for ref in self._homes.keys() - homes.keys():
             if ref.kind == KIND:
                 self._archive.drop(ref.namespace, ref.name)
+            elif ref.kind == pauses.KIND:
+                self._roster.drop(ref.kind, ref.namespace, ref.name)
             else:
                 self._inventory.drop(ref.kind, ref.namespace, ref.name)
         self._homes = homes

@@ -1,4 +1,4 @@
-"""Under which version the API server serves a kind: Istio's kinds, and our own."""
+"""Under which version the API server serves a kind: Istio's kinds, our own, and Kubernetes' where they moved."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from remediator.cluster.call import Resource
+from remediator.cluster.endpoints import ENDPOINT_SLICE
 from remediator.cluster.failures import Unserved
-from remediator.cluster.inventory import DESTINATION_RULE, VIRTUAL_SERVICE
+from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE
 from remediator.cluster.rest import Rest
-from remediator.records import model
+from remediator.records import model, pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,21 @@ class Api:
     """Where a kind may be served."""
 
     group: str
+    """Empty: the core group, which every server has."""
     plural: str
     """What the kind is called in paths and in RBAC rules."""
     versions: tuple[str, ...]
-    """From the best to the last resort."""
+    """From the best to the last resort; the core group has but one."""
     ungrouped: str
     """What to say where the whole group is unknown."""
     unserved: str
     """What to do where the group is known, and none of the versions has the kind."""
+    namespaced: bool = True
 
     @property
     def resource(self) -> str:
-        """As an RBAC rule names it: `virtualservices.networking.istio.io`."""
-        return f"{self.plural}.{self.group}"
+        """As an RBAC rule names it: `virtualservices.networking.istio.io`, `namespaces`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
 def _istio(plural: str) -> Api:
@@ -42,18 +45,25 @@ def _istio(plural: str) -> Api:
     return Api(group, plural, versions, missing, "install or update Istio's CRDs")
 
 
-_OURS: Final = "install its CRD: remediator schema --crd | kubectl apply -f -"
+def _ours(plural: str, *, namespaced: bool = True) -> Api:
+    advice = "install its CRD: remediator schema --crd | kubectl apply -f -"
+    missing = f"the API server serves no {plural}.{model.GROUP}: {advice}"
+    return Api(model.GROUP, plural, (model.VERSION,), missing, advice, namespaced)
+
+
+def _slices() -> Api:
+    # v1beta1 is gone since Kubernetes 1.25.
+    group, advice = "discovery.k8s.io", "update Kubernetes: endpoints are counted from 1.17 on"
+    return Api(group, "endpointslices", ("v1", "v1beta1"), f"the API server knows no group {group}: {advice}", advice)
+
 
 APIS: Final[Mapping[str, Api]] = {
     VIRTUAL_SERVICE: _istio("virtualservices"),
     DESTINATION_RULE: _istio("destinationrules"),
-    model.KIND: Api(
-        model.GROUP,
-        model.PLURAL,
-        (model.VERSION,),
-        f"the API server serves no {model.PLURAL}.{model.GROUP}: {_OURS}",
-        _OURS,
-    ),
+    model.KIND: _ours(model.PLURAL),
+    pauses.KIND: _ours(pauses.PLURAL, namespaced=False),
+    NAMESPACE: Api("", "namespaces", ("v1",), ungrouped="", unserved="", namespaced=False),
+    ENDPOINT_SLICE: _slices(),
 }
 
 
@@ -86,6 +96,8 @@ class Discovery:
             self._known.pop(kind, None)
 
     def _find(self, api: Api) -> Resource:
+        if not api.group:
+            return Resource("", api.versions[0], api.plural)
         try:
             served = [version.get("version") for version in self._items(f"/apis/{api.group}", "versions")]
         except Unserved as error:

@@ -5,6 +5,7 @@ Every other document stays as it is, to the byte. It makes strings; files are wr
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -86,6 +87,13 @@ def alone(manifest: Manifest) -> str:
     """
     attempts = (_dumped(manifest.body, dumper, "\n") + "\n" for dumper in _DUMPERS)
     return _first_that_says([manifest.body], attempts, manifest)
+
+
+def as_json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in JSON's own types. Half a surrogate pair, which no file can say, becomes U+FFFD, as in Go."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    result: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return result
 
 
 def _with_items(listed: Mapping[str, Any], item: int | None, bodies: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:

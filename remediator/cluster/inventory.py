@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from remediator.cluster.port import Snapshot
+from remediator.guards import switch
 from remediator.outcome import TargetRef
 from remediator.traffic import subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.subsets import DestinationRule, Rules
+from remediator.traffic.view import RouteChange
 
 VIRTUAL_SERVICE: Final = virtualservice.KIND
 DESTINATION_RULE: Final = "DestinationRule"
 KINDS: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
-"""The kinds that are indexed; objects of any other are ignored."""
+"""Istio's kinds that are indexed."""
+NAMESPACE: Final = "Namespace"
+"""Of these one annotation is kept. Objects of any other kind are ignored."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """Where `kubectl apply` keeps a copy of the whole object, as text."""
@@ -63,12 +67,19 @@ class _Packed:
     """JSON, compressed."""
     hosts: frozenset[Host]
     delegates: frozenset[_Name]
+    changed: RouteChange | None
+    """What managedFields told, which are not kept."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> _Packed:
         slim = lean(body)
         text = json.dumps(slim, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return cls(zlib.compress(text, _COMPRESSION), virtualservice.hosts(slim), virtualservice.delegates(slim))
+        return cls(
+            text=zlib.compress(text, _COMPRESSION),
+            hosts=virtualservice.hosts(slim),
+            delegates=virtualservice.delegates(slim),
+            changed=virtualservice.last_change(body),
+        )
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(zlib.decompress(self.text).decode("utf-8", "surrogatepass"))
@@ -140,7 +151,8 @@ class _RuleTable:
 
 
 class Inventory:
-    """Every VirtualService and DestinationRule, found by host. Safe to use from many threads.
+    """Every VirtualService and DestinationRule, found by host, and what mode each namespace asks for. Safe to use from
+    many threads.
 
     The lock is held for dictionary look-ups only: JSON is packed before it is taken, and unpacked after it is
     given back. What one look-up costs depends on how many objects it finds, not on how many there are.
@@ -150,6 +162,8 @@ class Inventory:
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
         self._rules = _RuleTable()
+        self._modes: dict[str, str] = {}
+        """By namespace; those that say nothing are left out."""
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Add the object, or put it in the place of the one of its kind, namespace and name."""
@@ -163,6 +177,8 @@ class Inventory:
             rule = subsets.read(body)
             with self._lock:
                 self._rules.put(name, rule)
+        elif ref.kind == NAMESPACE:
+            self._set_mode(ref.name, switch.annotated(body, switch.ANNOTATION))
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget the object; nothing happens if it is not there."""
@@ -171,6 +187,8 @@ class Inventory:
                 self._routing.drop((namespace, name))
             elif kind == DESTINATION_RULE:
                 self._rules.drop((namespace, name))
+            elif kind == NAMESPACE:
+                self._modes.pop(name, None)
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
@@ -202,23 +220,32 @@ class Inventory:
         with self._lock:
             roots = self._routing.roots(_name(slim))
             rules = self._covering(hosts, roots)
-        return _snapshot(slim, roots, rules)
+            mode = self._modes.get(_name(slim)[0])
+        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode))
 
     def counts(self) -> dict[str, int]:
-        """How many objects of each kind."""
+        """How many objects of each of Istio's kinds."""
         with self._lock:
             return {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+
+    def _set_mode(self, namespace: str, mode: str | None) -> None:
+        with self._lock:
+            if mode is None:
+                self._modes.pop(namespace, None)
+            else:
+                self._modes[namespace] = mode
 
     def _find(self, name: _Name) -> Snapshot | None:
         with self._lock:
             found = self._gather(name) if name in self._routing.objects else None
         return _unpacked(found) if found else None
 
-    def _gather(self, name: _Name) -> _Found:
+    def _gather(self, name: _Name) -> tuple[_Packed, _Found]:
         """All that a snapshot needs. Called with the lock held."""
         packed = self._routing.objects[name]
         roots = self._routing.roots(name)
-        return _Found(packed, roots, self._covering(packed.hosts, roots))
+        rules = self._covering(packed.hosts, roots)
+        return packed, _Found(roots, rules, packed.changed, self._modes.get(name[0]))
 
     def _covering(self, hosts: frozenset[Host], roots: tuple[_Packed, ...]) -> Rules:
         # A delegate's route may use its root's mirror, so the rules for the root's hosts count as well.
@@ -227,18 +254,22 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    packed: _Packed
+    """What is known of a routing object besides itself."""
+
     roots: tuple[_Packed, ...]
     rules: Rules
+    changed: RouteChange | None
+    mode: str | None
 
 
-def _unpacked(found: _Found) -> Snapshot:
-    return _snapshot(found.packed.body(), found.roots, found.rules)
+def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
+    packed, found = gathered
+    return _snapshot(packed.body(), found)
 
 
-def _snapshot(body: dict[str, Any], roots: tuple[_Packed, ...], rules: Rules) -> Snapshot:
-    routing = virtualservice.read(body, tuple(root.body() for root in roots))
-    return Snapshot(body=body, routing=routing, rules=rules)
+def _snapshot(body: dict[str, Any], found: _Found) -> Snapshot:
+    routing = virtualservice.read(body, tuple(root.body() for root in found.roots))
+    return Snapshot(body, routing, found.rules, changed=found.changed, namespace_mode=found.mode)
 
 
 def _name(body: Mapping[str, Any]) -> _Name:

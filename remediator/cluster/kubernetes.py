@@ -9,22 +9,29 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from remediator.cluster.archive import Archive
+from remediator.cluster.brake import KubernetesBrake
 from remediator.cluster.credentials import credentials
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
-from remediator.cluster.inventory import DESTINATION_RULE, VIRTUAL_SERVICE, Inventory
+from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Inventory
 from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
+from remediator.cluster.roster import Roster
 from remediator.cluster.watch import Scope, Sink, Watch
 from remediator.cluster.watches import Watches, scopes
 from remediator.errors import ClusterError, Conflict, NotFound
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
+from remediator.records.pauses import KIND as PAUSE
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.view import Destination
 
 _CONNECTIONS: Final = 64
 """Kept alive, besides one for each watch: more than there are threads."""
@@ -37,7 +44,7 @@ class Index:
         self._inventory = inventory
         self._lock = threading.Lock()
 
-    def put(self, body: Mapping[str, Any]) -> None:
+    def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:  # noqa: ARG002 - the order is not asked
         """Take an object from a watch."""
         with self._lock:
             self._inventory.put(body)
@@ -66,7 +73,7 @@ class KubernetesCluster:
         rest: the API server.
         namespaces: names or globs of those whose VirtualServices and records are watched; empty is all. Kubernetes
             cannot watch a glob, so with one among them all are watched, and what does not match is left out.
-            DestinationRules are always watched in all namespaces.
+            DestinationRules are always watched in all namespaces. Pauses are in none, and always watched.
         stale_after: seconds without a sign of life after which the index is no longer believed. Bookmarks come
             about every minute.
         clock: Unix time (s).
@@ -98,36 +105,46 @@ class KubernetesCluster:
         # Apart: what is asked of the routing objects does not depend on the records.
         self._records = watches(RecordSink(self._archive), *scopes(REMEDIATION, namespaces))
         self._ledger = KubernetesLedger(rest, self._discovery, self._archive, self._records, platform.node())
+        # Apart: a pause is for alerts, and what a person does by hand goes on without.
+        roster = Roster()
+        self._pauses = watches(roster, Scope(PAUSE))
+        self._brake = KubernetesBrake(rest, self._discovery, roster, self._pauses)
 
     @property
     def ledger(self) -> Ledger:
         """Where the records are kept: beside their targets."""
         return self._ledger
 
+    @property
+    def brake(self) -> Brake:
+        """Where people pause the whole service."""
+        return self._brake
+
     def start(self) -> None:
         """Begin to fill the index. Returns at once."""
-        self._routing.start()
-        self._records.start()
+        for watches in self._all:
+            watches.start()
 
     def stop(self) -> None:
         """End every thread that `start` began. Cannot be started again."""
-        self._routing.stop()
-        self._records.stop()
+        for watches in self._all:
+            watches.stop()
         self._rest.close()
 
     def health(self) -> Health:
-        """Whether the index can be believed, that of the records too, and what is in it. Never raises."""
+        """Whether the index can be believed, those of records and pauses too, and what is in it. Never raises."""
         objects = self._inventory.counts() | {REMEDIATION: len(self._archive)}
-        routing = self._routing.faults()
-        faults = routing + self._records.faults()
-        heard = self._routing.last_events + self._records.last_events
+        routing, records = self._routing.faults(), self._records.faults()
+        faults = routing + records + self._pauses.faults()
+        heard = [time for watches in self._all for time in watches.last_events]
         return Health(
             synced=not faults,
             detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
             objects=objects,
             last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
-            broken=self._routing.broken or self._records.broken,
+            broken=any(watches.broken for watches in self._all),
             routing_fault="; ".join(routing),
+            records_fault="; ".join(records),
         )
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
@@ -152,6 +169,14 @@ class KubernetesCluster:
         """
         return self._inventory.snapshot(self._rest.get(self._path(ref)))
 
+    def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness:
+        """Count the endpoints of a destination's service that have these labels, and those that are ready, by requests.
+
+        Raises:
+            Retriable.
+        """
+        return readiness(self._rest, self._discovery, destination, labels)
+
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         """Send `patch`; with `dry_run` the server answers as if, and keeps nothing. Returns what it then is.
 
@@ -167,6 +192,10 @@ class KubernetesCluster:
         if not dry_run:
             self._index.advance(ref, patch.resource_version, body)
         return self._inventory.snapshot(body)
+
+    @property
+    def _all(self) -> tuple[Watches, ...]:
+        return self._routing, self._records, self._pauses
 
     def _told_apart(self, ref: TargetRef, patch: Patch, error: Unapplied) -> ClusterError:
         """What a 422 without a cause was: the server does not name the operation that failed."""
@@ -202,7 +231,8 @@ def connect(
         SettingsError: no credentials, or broken ones.
     """
     configuration = credentials(kubeconfig, context)
-    connections = _CONNECTIONS + len(_routing_scopes(namespaces)) + len(scopes(REMEDIATION, namespaces))
+    watches = len(_routing_scopes(namespaces)) + len(scopes(REMEDIATION, namespaces)) + 1  # that of the pauses
+    connections = _CONNECTIONS + watches
     return KubernetesCluster(Rest(configuration, connections=connections, observe=observe), namespaces=namespaces)
 
 
@@ -210,9 +240,10 @@ def _routing_scopes(namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
     """What to watch to plan on.
 
     DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
-    namespace may say, and a rule that is not watched would pass for one that is not there.
+    namespace may say, and a rule that is not watched would pass for one that is not there. Namespaces: each may say
+    how far anything may go in it.
     """
-    return (*scopes(VIRTUAL_SERVICE, namespaces), Scope(DESTINATION_RULE))
+    return (*scopes(VIRTUAL_SERVICE, namespaces), Scope(DESTINATION_RULE), Scope(NAMESPACE))
 
 
 def _counted(kind: str, count: int) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from remediator.cluster import answers
@@ -15,17 +17,26 @@ from remediator.cluster.discovery import Discovery
 from remediator.cluster.rest import Rest
 from remediator.cluster.watch import PAGE_SIZE
 from remediator.cluster.watches import Watches
-from remediator.errors import AlreadyExists, NotFound, Unavailable
+from remediator.errors import AlreadyExists, NotFound, NotSynced, Unavailable
+from remediator.guards.cooldown import Made
 from remediator.records.events import Event
-from remediator.records.ledger import Head
+from remediator.records.ledger import Head, Tally
 from remediator.records.model import KIND, Remediation
-from remediator.records.wire import RecordError, parse, render, render_intent, render_status
+from remediator.records.status_wire import render_status
+from remediator.records.wire import RecordError, parse, render, render_spec
+from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Operation
+from remediator.traffic.stamp import OWN_MANAGER
 
-FIELD_MANAGER: Final = "remediator"
-"""What managedFields calls us: how others see who changed the object."""
+FIELD_MANAGER: Final = OWN_MANAGER
+"""What every write says that it is from."""
 
 _QUERY: Final = {"fieldManager": FIELD_MANAGER}
+
+_PATIENCE_S: Final = 5.0
+"""How long a watch may take to tell of a record that we have stored."""
+_SETTLING_S: Final = 0.3
+"""How long it is waited for what other watches have to tell of the same moment."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +48,7 @@ class RecordSink:
         self._archive = archive
         self._refused: set[tuple[str, str]] = set()
 
-    def put(self, body: Mapping[str, Any]) -> None:
+    def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:
         """Add a record. One that cannot be understood is said once, and left out."""
         name = answers.name(body)
         try:
@@ -49,7 +60,7 @@ class RecordSink:
             self._refused.add(name)
             return
         self._refused.discard(name)
-        self._archive.put(record)
+        self._archive.put(record, listed=listed)
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget a record that the watch calls deleted."""
@@ -72,6 +83,7 @@ class KubernetesLedger:
         self._archive = archive
         self._watches = watches
         self._instance = instance
+        self._settled = threading.Event()  # never set: to wait by
 
     # -- at the source
 
@@ -99,12 +111,13 @@ class KubernetesLedger:
             return _understood(self._rest.get(self._path(namespace, name)))
 
     def rewrite(self, record: Remediation) -> Remediation:
-        """Store the record's intent in the place of the one there, if nobody changed the record since it was read.
+        """Store the record's intent, and what a person has said to it, in the place of those there, if nobody changed
+        the record since it was read.
 
         Raises:
             Conflict: somebody did. NotFound, Rejected, Forbidden, Retriable.
         """
-        intent = {"op": "replace", "path": "/spec", "value": render_intent(record.intent)}
+        intent = {"op": "replace", "path": "/spec", "value": render_spec(record)}
         return self._patched(record, self._path(record.namespace, record.name), intent)
 
     def conclude(self, record: Remediation) -> Remediation:
@@ -162,15 +175,56 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.get(namespace, name)
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
-        """The head of every record that answers an alert of this fingerprint. Raises as `heads`."""
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
+        """The head of every record that answers this firing of an alert. Raises as `heads`."""
         self._watches.require()
-        return self._archive.answering(fingerprint)
+        return self._archive.answering(fingerprint, starts_at)
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         """The head of every record of this routing object that a person has taken back. Raises as `heads`."""
         self._watches.require()
         return self._archive.taken_back(target_uid)
+
+    def awaiting(self) -> tuple[Head, ...]:
+        """The head of every record that waits for a person. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.awaiting()
+
+    def latest(self, target_uid: str) -> Made | None:
+        """The last change of this routing object. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.latest(target_uid)
+
+    def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
+        """The records heard of later than `since` that accuse a version of this service. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.accusing(host, since)
+
+    def tally(self, since: datetime) -> Tally:
+        """The remediations later than `since`. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.tally(since)
+
+    def ahead(self, record: Remediation, since: datetime) -> int:
+        """How many remediations later than `since` are made, or were begun before this one. Raises NotSynced.
+
+        One watch tells of all records in the order in which etcd has them, so replicas agree about it, and need
+        nobody to lead them. Several watches tell in no common order; there it is waited a little, and the older is
+        before.
+        """
+        self._watches.require()
+        if self._archive.ahead(record, since, patience_s=_PATIENCE_S) is None:
+            raise NotSynced(f"the watch of records has not told of {record} within {_PATIENCE_S:g} s")
+        if self._watches.listing:
+            raise NotSynced("the records are being listed anew, and in no order")
+        if self._watches.count > 1:
+            self._settled.wait(_SETTLING_S)
+            return self._archive.first(record, since)
+        # Once more: a list may have come to its end since, and then all of it counts.
+        found = self._archive.ahead(record, since)
+        if found is None:
+            raise NotSynced(f"the record {record} was changed by somebody else at the same moment")
+        return found
 
     def _path(self, namespace: str, name: str, part: str | None = None) -> str:
         return self._discovery.resource(KIND).path(namespace, name, part)

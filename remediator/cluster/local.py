@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,18 +13,24 @@ from jsonpointer import JsonPointerException
 from remediator.cluster.archive import Archive
 from remediator.cluster.catalogue import Catalogue, Source
 from remediator.cluster.edits import rewrite
+from remediator.cluster.endpoints import ENDPOINT_SLICE, POD, counted_in
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented, stored
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
+from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
 from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.roster import Roster
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.view import Destination
 
 _PATCH = Right("patch", "virtualservices.networking.istio.io")
 
@@ -45,14 +51,21 @@ class LocalCluster:
         """
         self._inventory = Inventory()
         self._archive = Archive()
-        self._catalogue = Catalogue(Folder(folder), self._inventory, self._archive, clock)
+        roster = Roster()
+        self._catalogue = Catalogue(Folder(folder), self._inventory, self._archive, roster, clock)
         self._gate = Gate(folder)
         self._ledger = LocalLedger(folder, self._catalogue, self._archive, self._gate, clock)
+        self._brake = LocalBrake(folder, self._catalogue, roster, self._gate, clock)
 
     @property
     def ledger(self) -> Ledger:
         """The records: below `remediations` in the folder, and wherever else somebody has put one."""
         return self._ledger
+
+    @property
+    def brake(self) -> Brake:
+        """The pauses: `pauses/fleet.yaml` in the folder, and wherever else somebody has put one."""
+        return self._brake
 
     def start(self) -> None:
         """Nothing to begin: the folder is read when it is asked about."""
@@ -92,6 +105,12 @@ class LocalCluster:
             NotFound: no file has it. Unavailable: as `routing_to`.
         """
         return self._inventory.snapshot(presented(self._source(ref).manifest.body))
+
+    def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
+        """Count the endpoints of a destination's service among the EndpointSlices and Pods of the folder; None where it
+        holds no EndpointSlice at all. Raises as `routing_to`."""
+        slices, pods = self._catalogue.bodies(ENDPOINT_SLICE), self._catalogue.bodies(POD)
+        return counted_in(slices, pods, destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         """Apply `patch` to the object in its file; with `dry_run` to a copy of it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +12,19 @@ from typing import Any, Final
 
 from remediator.cluster.archive import Archive
 from remediator.cluster.catalogue import Catalogue, Source, remediation
-from remediator.cluster.edits import alone, rewrite, without
+from remediator.cluster.edits import alone, as_json, rewrite, without
 from remediator.cluster.identity import presented, stored
 from remediator.cluster.manifests import Manifest, Place
 from remediator.cluster.writer import Gate, Right
-from remediator.errors import AlreadyExists, Conflict, Rejected
+from remediator.errors import AlreadyExists, Conflict, NotSynced, Rejected
+from remediator.guards.cooldown import Made
 from remediator.outcome import TargetRef
 from remediator.records.events import Event
-from remediator.records.ledger import Head
+from remediator.records.ledger import Head, Tally
 from remediator.records.model import GROUP, KIND, PLURAL, Remediation, Status
-from remediator.records.wire import render, render_intent, render_status
+from remediator.records.status_wire import render_status
+from remediator.records.wire import render, render_spec
+from remediator.traffic.hosts import Host
 
 FOLDER: Final = PLURAL
 """Where new records go, below the folder: `remediations/NAMESPACE/NAME.yaml`."""
@@ -87,7 +89,7 @@ class LocalLedger:
         Raises:
             Conflict: somebody did. NotFound: no file has it. Rejected, Forbidden, Unavailable.
         """
-        return self._write(record, {"spec": render_intent(record.intent)})
+        return self._write(record, {"spec": render_spec(record)})
 
     def conclude(self, record: Remediation) -> Remediation:
         """Write the record's status into its file, and nothing else of it. Raises as `rewrite`."""
@@ -129,29 +131,58 @@ class LocalLedger:
         self._catalogue.refresh()
         return self._archive.get(namespace, name)
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
-        """The head of every record that answers an alert of this fingerprint. Raises as `heads`."""
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
+        """The head of every record that answers this firing of an alert. Raises as `heads`."""
         self._catalogue.refresh()
-        return self._archive.answering(fingerprint)
+        return self._archive.answering(fingerprint, starts_at)
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         """The head of every record of this routing object that a person has taken back. Raises as `heads`."""
         self._catalogue.refresh()
         return self._archive.taken_back(target_uid)
 
+    def awaiting(self) -> tuple[Head, ...]:
+        """The head of every record that waits for a person. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.awaiting()
+
+    def latest(self, target_uid: str) -> Made | None:
+        """The last change of this routing object. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.latest(target_uid)
+
+    def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
+        """The records heard of later than `since` that accuse a version of this service. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.accusing(host, since)
+
+    def tally(self, since: datetime) -> Tally:
+        """The remediations later than `since`. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.tally(since)
+
+    def ahead(self, record: Remediation, since: datetime) -> int:
+        """How many remediations later than `since` are made, or were begun before this one, in the order in which this
+        process has found their files. Raises as `heads`, and NotSynced where somebody removed its file."""
+        self._catalogue.refresh()
+        found = self._archive.ahead(record, since)
+        if found is None:
+            raise NotSynced(f"{record.ref} is in no file of {self._root} any more, or was changed there since")
+        return found
+
     def _new(self, record: Remediation) -> dict[str, Any]:
         """What the file of a new record says: with what an API server would fill in, but for the resourceVersion,
         which `kubectl apply` refuses."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         whole = replace(record, status=Status(), uid=str(uuid.uuid4()), resource_version="", created_at=now)
-        return _json(render(whole))
+        return as_json(render(whole))
 
     def _write(self, record: Remediation, part: Mapping[str, Any]) -> Remediation:
         """Put `part` into the record's document."""
         with self._gate.passed(_PATCH) as writer:
             source = self._current(record)
             manifest = source.manifest
-            result = stored(presented(manifest.body) | _json(part), manifest.body)
+            result = stored(presented(manifest.body) | as_json(part), manifest.body)
             written = remediation(replace(manifest, body=result))
             if result != manifest.body:
                 writer.replace(source.path, rewrite(source.text, manifest, result), source.stamp)
@@ -173,10 +204,3 @@ def _refuse_unfit_names(record: Remediation) -> None:
                 f"{KIND} {record}: {name!r} cannot be its {what}. Small letters, digits, `-` and `.` can, at most"
                 f" {_LONGEST_NAME}, with a letter or digit at both ends"
             )
-
-
-def _json(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy in JSON's own types. Half a surrogate pair, which no file can say, becomes U+FFFD, as in Go."""
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
-    result: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return result

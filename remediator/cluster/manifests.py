@@ -1,4 +1,4 @@
-"""Manifests as text: the documents of a YAML file, and the routing objects and records in them.
+"""Manifests as text: the documents of a YAML file, and the objects in them that this program reads.
 
 It reads strings; files are folder.py's. What is ambiguous is refused: `errors.Unavailable` names the file, the line
 and what to do. How such a text is changed, is in edits.py.
@@ -14,16 +14,29 @@ from typing import Any, ClassVar, Final
 
 import yaml
 
-from remediator.cluster.inventory import KINDS, reference
+from remediator.cluster.endpoints import ENDPOINT_SLICE, POD
+from remediator.cluster.inventory import KINDS, NAMESPACE, reference
 from remediator.errors import Unavailable
 from remediator.outcome import TargetRef
+from remediator.records import pauses
 from remediator.records.model import GROUP, KIND
 
 MAX_DEPTH = 100
 """Mappings and lists within each other in one document; a VirtualService needs ten."""
+_TOO_DEEP: Final = f"nests deeper than {MAX_DEPTH} mappings and lists"
 
-_GROUPS: Final = {**dict.fromkeys(KINDS, "networking.istio.io"), KIND: GROUP}
-"""The kinds that are read, each of its API group; objects of any other are ignored."""
+_GROUPS: Final = {
+    **dict.fromkeys(KINDS, "networking.istio.io"),
+    KIND: GROUP,
+    pauses.KIND: GROUP,
+    NAMESPACE: "",
+    ENDPOINT_SLICE: "discovery.k8s.io",
+    POD: "",
+}
+"""The kinds that are read, each of its API group (empty: the core group); objects of any other are ignored."""
+
+_WITHOUT_SPEC: Final = (pauses.KIND, NAMESPACE, ENDPOINT_SLICE, POD)
+"""Kinds of which an object may have none, or none that is read: a Pause holds all the same."""
 
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z")
 _FLOAT = "tag:yaml.org,2002:float"
@@ -77,7 +90,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One VirtualService, DestinationRule or Remediation."""
+    """One object of a kind that is read: VirtualService, DestinationRule, Remediation, Pause, Namespace, EndpointSlice
+    or Pod."""
 
     ref: TargetRef
     body: dict[str, Any]
@@ -103,7 +117,7 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
         mark = error.problem_mark or error.context_mark
         # Of a file that ends too early the mark is behind the last line.
         line = min(mark.line + 1 if mark else 1, len(text.splitlines()))
-        raise _unreadable(file, line, f"not YAML: {error.problem}") from error
+        raise _unreadable(file, line, _problem(error)) from error
     except yaml.reader.ReaderError as error:
         raise _unreadable(file, text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -113,9 +127,15 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
     return tuple(found)
 
 
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    # libyaml has a limit of its own for flow collections since 0.2.6, and meets it as it reads ahead.
+    if "maximum nesting depth" in str(error.problem):
+        return _TOO_DEEP
+    return f"not YAML: {error.problem}"
+
+
 def manifests(found: tuple[Document, ...], file: str) -> tuple[Manifest, ...]:
-    """The VirtualServices, DestinationRules and Remediations of a file, `kind: List` unrolled; everything else is left
-    out.
+    """The objects of a file that are of a kind that is read, `kind: List` unrolled; everything else is left out.
 
     Raises:
         Unavailable: what should be an object is none, has no name, or cannot be said in JSON.
@@ -142,7 +162,7 @@ def _refuse_depth(text: str, file: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise _unreadable(file, line, f"nests deeper than {MAX_DEPTH} mappings and lists")
+            raise _unreadable(file, line, _TOO_DEEP)
 
 
 def _refuse_twins(root: yaml.Node, file: str) -> None:
@@ -191,7 +211,7 @@ def _objects(data: Any, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]
 def _is_ours(data: Mapping[str, Any], place: Place) -> bool:
     version, kind = data.get("apiVersion"), data.get("kind")
     if kind is not None and version is not None:
-        return kind in _GROUPS and str(version).startswith(f"{_GROUPS[kind]}/")
+        return kind in _GROUPS and str(version).rpartition("/")[0] == _GROUPS[kind]
     if kind in _GROUPS or version is not None:
         missing = "kind" if kind is None else "apiVersion"
         raise Unavailable(f"{place}: {missing} is missing. Add it; nothing is read until then")
@@ -205,7 +225,7 @@ def _manifest(data: Mapping[str, Any], place: Place) -> Manifest:
         raise Unavailable(f"{place}: {data['kind']} needs a metadata.name that is text; nothing is read until then")
     if not isinstance(metadata.get("namespace"), str | None):
         raise Unavailable(f"{place}: {data['kind']} {name}: metadata.namespace must be text. Put it in quotes")
-    if not isinstance(data.get("spec"), Mapping):
+    if data["kind"] not in _WITHOUT_SPEC and not isinstance(data.get("spec"), Mapping):
         raise Unavailable(f"{place}: {data['kind']} {name} has no spec. Is the file half-written?")
     try:
         # Aliases share one value; JSON cannot, and a patch of one place must not change another.

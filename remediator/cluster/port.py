@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 from remediator.traffic.subsets import Rules
-from remediator.traffic.view import RoutingObject
+from remediator.traffic.view import Destination, RouteChange, RoutingObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Snapshot:
     routing: RoutingObject
     rules: Rules
     """The DestinationRules that speak of its hosts."""
+    changed: RouteChange | None = None
+    """The last change of its routes by anybody but this program; None if none is known."""
+    namespace_mode: str | None = None
+    """What the annotation remediator.io/mode of its namespace says, as it is written; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Health:
     """A bug has ended what keeps the index: it stays as it is until the process is restarted."""
     routing_fault: str = ""
     """What is wrong with the routing objects alone; empty: they can be planned on, whatever is with the records."""
+    records_fault: str = ""
+    """What is wrong with the records alone. What a person does by hand needs them, and does not ask for pauses."""
 
 
 class Cluster(Protocol):
@@ -52,6 +60,10 @@ class Cluster(Protocol):
     def ledger(self) -> Ledger:
         """Where the records are kept: beside their targets."""
 
+    @property
+    def brake(self) -> Brake:
+        """Where people pause the whole service."""
+
     def start(self) -> None:
         """Begin to fill the index. Returns at once."""
 
@@ -59,7 +71,7 @@ class Cluster(Protocol):
         """End every thread that `start` began."""
 
     def health(self) -> Health:
-        """Whether the index can be believed, and what is in it. Never raises."""
+        """Whether the index can be believed, those of records and pauses too, and what is in it. Never raises."""
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, by the index: no request is made.
@@ -77,6 +89,20 @@ class Cluster(Protocol):
 
         Raises:
             NotFound, Forbidden, Retriable.
+        """
+
+    def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
+        """Count the endpoints of a destination's service, and those that are ready: requests are made, no index asked.
+
+        Args:
+            labels: of the destination's subset, as its DestinationRule has them; only endpoints with all of them count.
+                Empty: the whole service.
+
+        None: the folder that stands in for a cluster holds no EndpointSlice at all, so nothing can be said. Where the
+        permission to count is missing, or the host is no Kubernetes service, the Readiness says so itself.
+
+        Raises:
+            Retriable.
         """
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:

@@ -112,9 +112,9 @@ class Rest:
         self._read_timeout = read_timeout
         self._observe = observe
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read an object or a page of a list. Raises as `failures.failure` says."""
-        call = Call("GET", path, query or {})
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> dict[str, Any]:
+        """Read an object or a page of a list, in the form `accept`. Raises as `failures.failure` says."""
+        call = Call("GET", path, query or {}, headers={"Accept": accept})
         return _decoded(self._send(call), self._host)
 
     def patch(

@@ -49,7 +49,8 @@ class Scope:
     """Which namespaces of the whole cluster."""
 
     def __str__(self) -> str:
-        return f"{APIS[self.kind].resource} in {self.namespace or 'all namespaces'}"
+        api = APIS[self.kind]
+        return f"{api.resource} in {self.namespace or ('all namespaces' if api.namespaced else 'the whole cluster')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class State:
     """None: a watch is open."""
     error: str = ""
     """The last failure since a watch was open."""
+    listing: bool = False
+    """Everything is told anew, and in no order."""
     ended: bool = False
     """The thread is no more."""
 
@@ -71,7 +74,7 @@ class State:
 class Sink(Protocol):
     """What the objects go to."""
 
-    def put(self, body: Mapping[str, Any]) -> None: ...
+    def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None: ...
 
     def drop(self, kind: str, namespace: str, name: str) -> None: ...
 
@@ -164,14 +167,15 @@ class Watch:
         """
         version: list[str] = []
         listed: set[tuple[str, str]] = set()
+        self._state = replace(self._state, listing=True)
         for body in self._pages(resource, version):
-            self._put(body)
+            self._put(body, listed=True)
             listed.add(answers.name(body))
         for name in self._names - listed:  # deleted while no watch was open
             self._drop(name)
         if not self._state.synced:
             _log.info("%s listed", self.scope)
-        self._heard(synced=True)
+        self._heard(synced=True, listing=False)
         return version[0]
 
     def _pages(self, resource: Resource, version: list[str]) -> Iterator[dict[str, Any]]:
@@ -181,7 +185,7 @@ class Watch:
         resourceVersion in the query the answer is what etcd holds, not what a cache once held.
         """
         path, query = resource.path(self.scope.namespace), {"limit": str(PAGE_SIZE)}
-        kind = {"apiVersion": f"{resource.group}/{resource.version}", "kind": self.scope.kind}
+        kind = {"apiVersion": resource.api_version, "kind": self.scope.kind}
         page = self._rest.get(path, query)
         with ThreadPoolExecutor(1, thread_name_prefix=f"list {self.scope}") as ahead:
             while not self._stop.is_set():
@@ -248,11 +252,11 @@ class Watch:
 
     # -- index
 
-    def _put(self, body: dict[str, Any]) -> None:
+    def _put(self, body: dict[str, Any], *, listed: bool = False) -> None:
         name = answers.name(body)
         if self.scope.keeps(name[0]):
             self._names.add(name)
-            self._sink.put(body)
+            self._sink.put(body, listed=listed)
 
     def _drop(self, name: tuple[str, str]) -> None:
         self._names.discard(name)

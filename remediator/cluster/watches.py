@@ -39,6 +39,16 @@ class Watches:
             watch.stop()
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._watches)
+
+    @property
+    def listing(self) -> bool:
+        """Whether everything is told anew by one of them, and in no order."""
+        return any(watch.state.listing for watch in self._watches)
+
+    @property
     def last_events(self) -> tuple[float | None, ...]:
         """When each was last heard of: Unix times (s)."""
         return tuple(watch.state.last_event for watch in self._watches)

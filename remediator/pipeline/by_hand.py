@@ -106,17 +106,6 @@ def plan_by_hand(snapshot: Snapshot, wish: Wish, now: datetime) -> Agreed | Sett
     return asking.meant(wish.suspect)
 
 
-def receivers(plan: Plan) -> tuple[Destination, ...]:
-    """Who gets traffic that it did not get before."""
-    gains = (
-        new.destination
-        for old_route, new_route in zip(plan.before.routes, plan.after.routes, strict=True)
-        for old, new in zip(old_route.shares, new_route.shares, strict=True)
-        if new.weight > old.weight or new.destination != old.destination
-    )
-    return tuple(dict.fromkeys(gains))
-
-
 @dataclass(frozen=True, slots=True)
 class _Asking:
     snapshot: Snapshot
@@ -231,7 +220,7 @@ class _Asking:
     def _astray(self, work: Work) -> Refusal | None:
         """Why the traffic would not surely go to what the person calls stable."""
         stable, names = self.wish.stable, self.names
-        gains = receivers(work.proposal.plan)
+        gains = work.proposal.plan.receivers
         if stable is None or all(self._is_stable(each, stable) for each in gains):
             return None
         unknown = all(each.subset is None and not names.versions(each.host) for each in gains)

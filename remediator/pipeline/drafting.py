@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 from remediator.alerts import Alert
+from remediator.guards.switch import named_stable
 from remediator.logs import cut
 from remediator.pipeline.preparation import Case, Work
 from remediator.records.model import Accusation, Companion, Intent, PolicyRef, Remediation, Target
@@ -52,22 +54,38 @@ def draft(work: Work, first: Case, name: str, now: datetime) -> Remediation:
     """
     patch = stamped(work, name)
     others = [case for case in granted(work) if case is not first]
-    intent = Intent(
-        alert=_accusation(first.alert),
-        policy=PolicyRef(first.policy.name, first.policy.content_hash),
-        target=target_of(work),
-        suspect=first.demand.suspect,
-        actions=first.policy.actions,
-        mode=work.mode,
+    intent = replace(
+        _intent(work, first, now),
         changes=work.proposal.plan.changes,
         patch=tuple(patch.operations),
         undo=undo.make(work.snapshot.body, patch),
-        stable=first.demand.stable,
         also=tuple(_companion(case) for case in others[:_MOST_COMPANIONS]),
-        hold_until=now + first.policy.guards.hold,
-        request=first.request,
     )
     return Remediation(work.ref.namespace, name, intent)
+
+
+def draft_refused(work: Work, case: Case, name: str, now: datetime) -> Remediation:
+    """The record of what a guard spoke against, with what would have been changed, and without a patch: whoever finds
+    it before its end is written finds nothing that could have been sent."""
+    alone = work.without({each.number for each in work.cases if each is not case})
+    return Remediation(work.ref.namespace, name, replace(_intent(work, case, now), changes=alone.proposal.plan.changes))
+
+
+def _intent(work: Work, case: Case, now: datetime) -> Intent:
+    return Intent(
+        alert=_accusation(case.alert),
+        policy=PolicyRef(case.policy.name, case.policy.content_hash),
+        target=target_of(work),
+        suspect=case.demand.suspect,
+        actions=case.policy.actions,
+        mode=work.mode,
+        changes=(),
+        patch=(),
+        undo=(),
+        stable=case.demand.stable or named_stable(work.snapshot.body),
+        hold_until=now + case.policy.guards.hold,
+        request=case.request,
+    )
 
 
 def _order(case: Case) -> tuple[str, datetime, str]:

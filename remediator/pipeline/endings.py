@@ -11,6 +11,7 @@ from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.rows import reason_of
 from remediator.policies.model import Mode
+from remediator.records.model import Remediation
 from remediator.traffic.suspect import Refusal
 
 Rows = tuple[tuple[int, AlertOutcome], ...]
@@ -36,9 +37,9 @@ ENDINGS = {
 }
 
 
-def carried_out(work: Work) -> Rows:
+def carried_out(work: Work, ending: Ending) -> Rows:
     """How each case of a work ends that was carried out."""
-    ending, changes = ENDINGS[work.mode], work.proposal.plan.changes
+    changes = work.proposal.plan.changes
     return ended(work, ending.outcome, Refusal(ending.reason, f"{ending.said}: {'; '.join(changes)}"), changes)
 
 
@@ -85,6 +86,13 @@ def ended(work: Work, outcome: Outcome, why: Refusal, changes: tuple[str, ...] =
         )
         for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True)
     )
+
+
+def spoken_for(work: Work, cases: Iterable[Case], record: Remediation, outcome: Outcome, why: Refusal) -> Rows:
+    """The rows of cases that `record` speaks for already."""
+    changes = record.intent.changes if outcome is not Outcome.DENIED else ()
+    told = ((case.number, case.row(work.ref, outcome, *why.words)) for case in cases)
+    return tuple((number, replace(row, remediation=record.name, changes=changes)) for number, row in told)
 
 
 def named(rows: Rows, work: Work, record: str) -> Rows:

@@ -10,29 +10,31 @@ look at the object ──▶ plan ──▶ intent ──▶ patch ──▶ Eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 from remediator.errors import ClusterError, Conflict, NotFound
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
-from remediator.pipeline.drafting import draft, granted, key_of, stamped, target_of
-from remediator.pipeline.endings import (
-    ENDINGS,
-    Rows,
-    attempt_of,
-    carried_out,
-    ended,
-    failed,
-    joined,
-    named,
-    outcomes,
-)
+from remediator.pipeline.carrying import Carrying, Moved, tell
+from remediator.pipeline.drafting import draft, granted, key_of
+from remediator.pipeline.endings import ENDINGS, Rows, ended, failed, joined, spoken_for
 from remediator.pipeline.idling import conclude_idle
-from remediator.pipeline.overruling import answered, overruled, overruling, settle_others
+from remediator.pipeline.overruling import (
+    agreed,
+    answered,
+    exempt,
+    overruled,
+    overruling,
+    rejected,
+    rejection,
+    settle_others,
+)
 from remediator.pipeline.preparation import Case, Work
+from remediator.pipeline.refusing import is_unsettled, recorded
 from remediator.pipeline.settling import settle
-from remediator.pipeline.telling import announce, event_of
 from remediator.pipeline.tools import Tools
 from remediator.policies.model import Mode
 from remediator.records.model import PHASES, Phase, Remediation
@@ -54,7 +56,14 @@ _MOVED = f"the object changed {ATTEMPTS} times between reading and patching; the
 
 def execute(work: Work, tools: Tools) -> Rows:
     """Carry out one work, and say how each of its cases ended. Raises nothing but what is a bug."""
-    return _Execution(work, tools).run()
+    rows: Rows = ()
+    left: Work | None = work
+    while left is not None:
+        execution = _Execution(left, tools)
+        # Of those that were set aside the object may be another one by now.
+        rows = (*rows, *execution.run(look=left is not work))
+        left = execution.set_aside
+    return rows
 
 
 class _Again(Exception):
@@ -65,7 +74,9 @@ class _Execution:
     """One work on its way; used by one thread."""
 
     def __init__(self, work: Work, tools: Tools) -> None:
-        self._work = work
+        self._whole = self._work = work
+        self._aside: frozenset[int] = frozenset()
+        """The cases, by number, that are not part of what a person has approved, and so go their own way."""
         self._tools = tools
         self._journal = tools.journal
         self._conflicts = 0
@@ -73,13 +84,27 @@ class _Execution:
         """Whether the plan was made on what could be read."""
         self._left: Rows = ()
         """How the cases ended that were left out on the way."""
+        self._looked = False
+        """Whether the object was read from its source for the plan at hand."""
+        self._verdicts: Mapping[int, tuple[Verdict, ...]] = {}
+        """What the guards said of the cases of the plan at hand."""
         self._record: Remediation | None = None
         """The intent that this work goes on from: written by us, or found, and then the object is looked at anew."""
 
-    def run(self) -> Rows:
-        """See `execute`."""
+    @property
+    def set_aside(self) -> Work | None:
+        """What is left to be carried out by itself; None: nothing."""
+        rest = {case.number for case in self._whole.cases} - self._aside
+        return self._whole.without(rest) if self._aside else None
+
+    def run(self, *, look: bool = False) -> Rows:
+        """See `execute`.
+
+        Args:
+            look: read the object before anything else.
+        """
         # The index may lag behind: a no, and that nothing is to be done, are said of the object itself.
-        look = not all(verdict is True for verdict in self._work.proposal.verdicts)
+        look = look or not all(verdict is True for verdict in self._work.proposal.verdicts)
         for _ in range(_ROUNDS):
             try:
                 rows = (self._look() if look else None) or self._advance()
@@ -95,37 +120,64 @@ class _Execution:
         """Plan on the object as it is. Rows: that is the end of it."""
         before, self._certain = self._work, False
         self._work = before.on(self._tools.cluster.read(before.ref))
-        self._certain = True
+        self._certain = self._looked = True
         if not self._tools.limits.take(joined(before, self._work)):
             return ended(self._work, Outcome.FAILED, Refusal(Reason.CONFLICT, _MORE_THAN_COUNTED))
         return None
 
     def _advance(self) -> Rows:
         """From the plan to the end. Raises _Again where the object has to be looked at first."""
-        self._obey_undo()
+        self._obey_people()
+        self._obey_guards()
         if self._work.proposal.patch is None:
             return self._idle()
         record = self._intend()
         return self._carry_out(record) if isinstance(record, Remediation) else record
 
-    def _obey_undo(self) -> None:
-        """Leave out the alerts that a person has overruled by an undo."""
+    def _obey_people(self) -> None:
+        """Leave out the alerts that a person has overruled by an undo, or by a no to what was to be approved."""
         for record, cases in overruled(self._work, self._journal):
             self._leave(cases, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
+        for record, cases in rejected(self._work, self._journal):
+            self._leave(cases, Outcome.DENIED, Refusal(Reason.APPROVAL_REJECTED, rejection(record)), record)
+
+    def _obey_guards(self) -> None:
+        """Leave out the alerts that a guard speaks against, and record that it did."""
+        who = exempt(self._work, self._journal, self._patience)
+        screened = self._tools.guarding.screen(self._work, self._tools.limits.planned, who)
+        if not self._looked and any(is_unsettled(each, self._journal) for each in screened.denied):
+            raise _Again
+        ours = self._record.name if self._record else ""
+        rows = tuple((each.case.number, recorded(each, self._journal, ours)) for each in screened.denied)
+        tell(self._work, self._journal, rows)
+        if any(row.reason is Reason.BUDGET_SPENT for _, row in rows):
+            self._tools.overspent()
+        self._left = (*self._left, *rows)
+        self._work, self._verdicts = screened.work, screened.verdicts
+        if rows:
+            self._record = None
+        if self._work.mode is Mode.APPROVE and self._separated(who.approved):
+            self._obey_guards()
+
+    def _separated(self, approved: Collection[int]) -> bool:
+        """Set aside what is not among these cases, which a person has approved: a yes to one plan is none to what
+        others ask for. False: there is nothing to separate."""
+        taking_part = {case.number for case in granted(self._work)}
+        others = taking_part - set(approved)
+        if not others or others == taking_part:
+            return False
+        self._aside |= others
+        self._work = self._work.without(others)
+        return True
 
     def _leave(self, cases: Sequence[Case], outcome: Outcome, why: Refusal, record: Remediation) -> None:
         """Go on without these cases: `record` tells how they end."""
+        with suppress(ClusterError):  # it is about what others may do to other versions, some minutes from now
+            self._journal.heard(record)
         if outcome is Outcome.DENIED:
             settle_others(self._work, self._journal, cases, record)
-        changes = record.intent.changes if outcome is not Outcome.DENIED else ()
-        rows = tuple(
-            (
-                case.number,
-                replace(case.row(self._work.ref, outcome, *why.words), remediation=record.name, changes=changes),
-            )
-            for case in cases
-        )
-        self._tell(rows)
+        rows = spoken_for(self._work, cases, record, outcome, why)
+        tell(self._work, self._journal, rows)
         self._left = (*self._left, *rows)
         self._work = self._work.without({number for number, _ in rows})
         self._record = None
@@ -134,7 +186,7 @@ class _Execution:
 
     def _intend(self) -> Remediation | Rows:
         """Write the intent, or take up the one that is there. Rows: the record says that it is over."""
-        record, first = self._record, self._first()
+        record, first, mode = self._record, self._first(), self._mode
         if record is not None and not key_of(self._work, first).turn(record.name):
             # The alert that it was begun for takes no part any more, and others do.
             settle(self._journal, record, self._work.snapshot)
@@ -150,10 +202,14 @@ class _Execution:
             settle(self._journal, record, self._work.snapshot)
             self._record = self._journal.read_again(record)
             raise _Again
-        if record.status.phase in (Phase.PLANNED, Phase.FAILED):
+        if self._is_approved(record) and self._separated({case.number for case in covered}):
+            return self._advance()
+        is_awaited = record.status.phase is Phase.AWAITING_APPROVAL and self._is_approved(record)
+        is_open = record.status.phase in (Phase.PLANNED, Phase.FAILED)
+        if is_awaited or (is_open and (record.approval is None or self._is_approved(record))):
             return self._take_up(record, first)
-        ending = ENDINGS[self._work.mode]
-        if record.status.phase is PHASES[ending.outcome] and self._work.mode is not Mode.ENFORCE:
+        ending = ENDINGS[mode]
+        if record.status.phase is PHASES[ending.outcome] and mode is not Mode.ENFORCE:
             self._leave(covered, ending.outcome, Refusal(ending.reason, record.status.message), record)
             return self._advance()
         # It was applied, and somebody brought the suspect back since; or the policy goes further now.
@@ -180,95 +236,59 @@ class _Execution:
     def _take_up(self, record: Remediation, first: Case) -> Remediation:
         """Go on from an intent that is not known to be carried out."""
         wanted = draft(self._work, first, record.name, self._journal.now())
-        if replace(wanted.intent, hold_until=record.intent.hold_until) != record.intent:
-            try:
+        try:
+            if replace(wanted.intent, hold_until=record.intent.hold_until) != record.intent:
                 record = self._journal.revise(record, wanted)
-            except (Conflict, NotFound):
-                self._record = self._journal.read_again(record)
-                raise _Again from None
-            self._record = record
+            if self._mode is Mode.ENFORCE and record.status.phase is not Phase.PLANNED:
+                # Before its patch is sent, the record has to say that it may have been: also to the fleet's budget.
+                record = self._journal.reopen(record)
+        except (Conflict, NotFound):
+            self._record = self._journal.read_again(record)
+            raise _Again from None
+        self._record = record
+        if self._mode is Mode.ENFORCE and record.status.phase is not Phase.PLANNED:
+            raise _Again
         return record
 
-    # -- patch
+    @property
+    def _mode(self) -> Mode:
+        """How far this work goes: a plan that waits for a person goes on once they have said yes."""
+        approved = self._record is not None and self._is_approved(self._record)
+        return Mode.ENFORCE if approved and self._work.mode is Mode.APPROVE else self._work.mode
+
+    def _is_approved(self, record: Remediation) -> bool:
+        return agreed(record, self._journal.now(), self._patience)
+
+    @property
+    def _patience(self) -> timedelta:
+        return self._tools.guarding.bounds.approve_within
 
     def _carry_out(self, record: Remediation) -> Rows:
-        """Send the patch, tell it, and write how it ended."""
-        work, ending = self._work, ENDINGS[self._work.mode]
-        if work.mode is Mode.ENFORCE:
-            self._write_down(record.name)
-        if work.mode is not Mode.APPROVE:
-            self._send(record.name)
-        rows = named(carried_out(work), work, record.name)
-        # The Event before the status: a crash between them leaves a record that the next delivery takes up.
-        self._tell(rows)
-        said = outcomes(rows, record.name)
+        """Send the patch. Raises _Again where the object has moved."""
         try:
-            message = said.message if said else ""
-            sent = work.mode is Mode.ENFORCE
-            self._journal.end(record, PHASES[ending.outcome], ending.reason, message, sent=sent)
-        except ClusterError as error:
-            why = Refusal(Reason.UNAVAILABLE, f"{ending.said}, but the record {record} could not be completed: {error}")
-            return named(ended(work, Outcome.FAILED, why), work, record.name)
-        return rows
-
-    def _write_down(self, name: str) -> None:
-        """End the record that the object names as Applied, if nobody has: our own name is about to take the place of
-        the only evidence that its patch was made."""
-        stamp, namespace = stamp_of(self._work.snapshot.body), self._work.ref.namespace
-        if stamp is None or stamp == name:
-            return
-        ledger = self._journal.ledger
-        with suppress(NotFound):  # deleted since; there is nothing to write it on
-            record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
-            if record.unproven:
-                settle(self._journal, record, self._work.snapshot)
-
-    def _send(self, name: str) -> None:
-        work = self._work
-        try:
-            self._tools.cluster.patch(work.ref, stamped(work, name), dry_run=work.mode is Mode.OBSERVE)
-        except ClusterError as error:
-            self._tools.attempted(attempt_of(error))
-            if not isinstance(error, Conflict):
-                raise
+            return self._carrying(record).out()
+        except Moved as error:
             self._conflicts += 1
             if self._conflicts == ATTEMPTS:
                 raise Conflict(_MOVED) from error
             raise _Again from None
-        self._tools.attempted(attempt_of(None))
-        if work.mode is Mode.ENFORCE:
-            self._tools.patched(granted(work))
+
+    def _carrying(self, record: Remediation) -> Carrying:
+        return Carrying(self._work, self._tools, record, self._mode, self._verdicts)
 
     # -- the end
 
     def _idle(self) -> Rows:
         """Nothing to patch: what was begun is settled by what the object tells."""
         rows = conclude_idle(self._work, self._journal, self._record)
-        self._tell(rows)
+        tell(self._work, self._journal, rows)
         return rows
 
     def _failed(self, error: ClusterError) -> Rows:
         """How it ends where the cluster did not do what was asked; the record says so too, where that is final."""
         work, record = self._work, self._record
         rows = failed(work, error, known=self._certain and work.proposal.patch is not None)
-        if record is None:
-            self._tell(rows)
-            return rows
-        rows = named(rows, work, record.name)
-        self._tell(rows)
-        said = outcomes(rows, record.name)
-        if said is not None and said.outcome in PHASES and record.status.phase in (Phase.PLANNED, Phase.FAILED):
-            try:
-                self._journal.end(record, PHASES[said.outcome], said.reason, said.message)
-            except ClusterError as again:
-                why = Refusal(
-                    Reason.UNAVAILABLE, f"{said.message}; and the record {record} cannot be completed: {again}"
-                )
-                return named(ended(work, Outcome.FAILED, why), work, record.name)
+        if record is not None:
+            return self._carrying(record).failed(rows)
+        tell(work, self._journal, rows)
         return rows
-
-    def _tell(self, rows: Rows) -> None:
-        now, target = self._journal.now(), target_of(self._work)
-        cases = {case.number: case for case in self._work.cases}
-        events = [event_of(cases[number], row, target, now) for number, row in rows]
-        announce(self._journal.ledger, {event.name: event for event in events if event is not None}.values())

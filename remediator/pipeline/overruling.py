@@ -1,14 +1,18 @@
-"""Which cases of a work a record speaks for: those that it answers, and those that a person's undo of it overrules."""
+"""Which cases of a work a record speaks for: those that it answers, and those that a person has overruled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from remediator.pipeline.drafting import granted
+from remediator.pipeline.drafting import granted, key_of
+from remediator.pipeline.guarding import Exempt
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.settling import settle
-from remediator.records.journal import Firing, Journal, overrules
-from remediator.records.model import Remediation
+from remediator.policies.model import Mode
+from remediator.records.journal import Journal, overrules
+from remediator.records.ledger import Firing
+from remediator.records.model import Phase, Remediation
 
 
 def firing_of(case: Case) -> Firing:
@@ -36,6 +40,62 @@ def overruled(work: Work, journal: Journal) -> list[tuple[Remediation, list[Case
         if undone is not None:
             found.setdefault(undone.name, (undone, []))[1].append(case)
     return list(found.values())
+
+
+def latest(work: Work, journal: Journal, case: Case) -> Remediation | None:
+    """The latest record that is named for this case, by the index."""
+    key = key_of(work, case)
+    turn = journal.latest_turn(key)
+    return journal.ledger.get(work.ref.namespace, key.name(turn)) if turn else None
+
+
+def agreed(record: Remediation, now: datetime, patience: timedelta) -> bool:
+    """Whether a person's yes to this record counts: it does until it is carried out, and as long as the plan would have
+    waited for it."""
+    since, phase = record.status.asked_at or record.created_at, record.status.phase
+    is_open = phase in (Phase.AWAITING_APPROVAL, Phase.PLANNED, Phase.FAILED)
+    return is_open and record.approved and since is not None and now < since + patience
+
+
+def exempt(work: Work, journal: Journal, patience: timedelta) -> Exempt:
+    """The cases of which a person has been asked: those that wait for the answer, and those that have got a yes."""
+    waiting, approved = set(), set()
+    for case in granted(work) if work.mode is not Mode.OBSERVE else ():
+        records = _speaking(work, journal, case)
+        if any(agreed(record, journal.now(), patience) for record in records):
+            approved.add(case.number)
+        elif work.mode is Mode.APPROVE and any(_waits(record) for record in records):
+            waiting.add(case.number)
+    return Exempt(frozenset(waiting), frozenset(approved))
+
+
+def rejected(work: Work, journal: Journal) -> list[tuple[Remediation, list[Case]]]:
+    """The cases to which a person has said no."""
+    found: list[tuple[Remediation, list[Case]]] = []
+    for case in granted(work):
+        records = () if case.request else _speaking(work, journal, case)
+        no = next((record for record in records if record.status.phase is Phase.REJECTED or record.refused), None)
+        if no is not None:
+            found.append((no, [case]))
+    return found
+
+
+def _speaking(work: Work, journal: Journal, case: Case) -> tuple[Remediation, ...]:
+    """The records of this firing on this object, as their first alert or beside it, by the index."""
+    uid = work.snapshot.routing.uid
+    return tuple(each for each in journal.answering(*firing_of(case)) if each.intent.target.uid == uid)
+
+
+def _waits(record: Remediation) -> bool:
+    return record.status.phase is Phase.AWAITING_APPROVAL
+
+
+def rejection(record: Remediation) -> str:
+    """That a person's no stands, in words."""
+    approval = record.approval
+    by = f" by {approval.by}" if approval and approval.by else ""
+    why = f": {approval.reason}" if approval and approval.reason else ""
+    return f"{record.name} was rejected{by}{why}. An alert that fires anew is asked about again"
 
 
 def settle_others(work: Work, journal: Journal, cases: Iterable[Case], record: Remediation) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from remediator.alerts import Alert, Status
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import Retriable
+from remediator.guards import max_targets, namespaces
+from remediator.guards.switch import ANNOTATION, Switch, annotated, named_stable
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
@@ -15,8 +17,10 @@ from remediator.policies.model import Mode, Policy, PolicySet
 from remediator.records.model import Request
 from remediator.traffic.exposure import Facts
 from remediator.traffic.hosts import Host, service_namespace
+from remediator.traffic.proof import disproof
 from remediator.traffic.proposal import Proposal, propose
 from remediator.traffic.suspect import Demand, Refusal, Suspect, accused, demand
+from remediator.traffic.suspect import suspects as demanded
 
 _MOST_NAMED = 10
 
@@ -53,8 +57,10 @@ class Work:
     proposal: Proposal
 
     def on(self, snapshot: Snapshot) -> Work:
-        """The same work, planned on a newer state of the object."""
-        return plan_work(snapshot, self.mode, self.cases, self.accused)
+        """The same work, planned on a newer state of the object, whose annotations may be more careful by now."""
+        by_hand = any(case.request for case in self.cases)
+        mode = self.mode if by_hand else switch_of(snapshot).cap(self.mode)
+        return plan_work(snapshot, mode, self.cases, self.accused)
 
     def without(self, numbers: Collection[int]) -> Work:
         """The same work, without the cases of these alerts."""
@@ -66,11 +72,27 @@ class Work:
         """The routing object."""
         return self.snapshot.routing.ref
 
+    @property
+    def facts(self) -> Facts:
+        """What is known around the routing object."""
+        return Facts(self.ref.namespace, self.snapshot.rules)
+
+    @property
+    def paired(self) -> tuple[tuple[Case, Refusal | bool], ...]:
+        """Each case with the planner's verdict on it."""
+        return tuple(zip(self.cases, self.proposal.verdicts, strict=True))
+
+    def disproof(self) -> str | None:
+        """What is wrong with the patched object, looked at once more; None: nothing."""
+        granted = [case.demand for case, verdict in self.paired if verdict is True]
+        accused = near(self.snapshot, self.accused) | demanded(granted)
+        return disproof(self.snapshot.routing, self.proposal.after, self.facts, granted, accused)
+
     def refused(self, case: Case, verdict: Refusal | bool) -> AlertOutcome:
         """The row of a case that takes no part: refused, or (False) with nothing to do."""
         if isinstance(verdict, Refusal):
             return case.row(self.ref, Outcome.DENIED, *verdict.words)
-        why = Facts(self.ref.namespace, self.snapshot.rules).unmet(case.demand)
+        why = self.facts.unmet(case.demand)
         return case.row(self.ref, Outcome.UNCHANGED, *why.words)
 
 
@@ -122,7 +144,7 @@ def _triage(number: int, alert: Alert, policies: PolicySet) -> tuple[Case | Aler
     """The case that an alert makes, or how it ends without one; and whom it accuses, which counts either way."""
     policy = match.find(policies, alert.labels)
     if alert.status is Status.RESOLVED:
-        why = Refusal(Reason.RESOLVED, "resolved; what was taken away stays away until a person gives it back")
+        why = Refusal(Reason.RESOLVED, "resolved; whatever was taken away stays away until a person gives it back")
         return row(alert, policy, Outcome.IGNORED, why), None
     if policy is None:
         why = Refusal(Reason.NO_POLICY, "no policy's matchers all hold for this alert's labels")
@@ -167,21 +189,35 @@ class _Field:
         for case in cases:
             for snapshot in self.seen[case.demand.suspect.host]:
                 if case.policy.target.allows(snapshot.routing.ref.namespace):
-                    key = (snapshot.routing.ref, case.policy.mode.capped(self.ceiling))
+                    mode = switch_of(snapshot).cap(case.policy.mode.capped(self.ceiling))
+                    key = (snapshot.routing.ref, mode)
                     grouped.setdefault(key, (snapshot, []))[1].append(case)
         return [
             plan_work(snapshot, mode, tuple(group), self.accused) for (_, mode), (snapshot, group) in grouped.items()
         ]
 
 
+def switch_of(snapshot: Snapshot) -> Switch:
+    """What the object's annotation and its namespace's say about how far anything may go."""
+    return Switch(annotated(snapshot.body, ANNOTATION), snapshot.namespace_mode)
+
+
+def near(snapshot: Snapshot, accused: Accused) -> frozenset[Suspect]:
+    """The accused versions to which traffic of this object could move.
+
+    It only moves to hosts that the object names already. In a storm of a thousand alerts, asking about every suspect
+    at every object took longer than all the patches.
+    """
+    hosts = {share.destination.host for route in snapshot.routing.routes for share in route.shares}
+    return frozenset(suspect for host in hosts for suspect in accused.get(host, ()))
+
+
 def plan_work(snapshot: Snapshot, mode: Mode, cases: tuple[Case, ...], accused: Accused) -> Work:
     """Propose one patch for all that `cases` demand of one routing object."""
-    demands = [case.demand for case in cases]
-    # Traffic only moves to hosts that the object names already. In a storm of a thousand alerts, asking about every
-    # suspect at every object took longer than all the patches.
-    hosts = {share.destination.host for route in snapshot.routing.routes for share in route.shares}
-    near = frozenset(suspect for host in hosts for suspect in accused.get(host, ()))
-    proposal = propose(snapshot.body, snapshot.routing, snapshot.rules, demands, near)
+    named = named_stable(snapshot.body)
+    # Where the policy names no stable version, the object may.
+    demands = [replace(case.demand, stable=case.demand.stable or named) for case in cases]
+    proposal = propose(snapshot.body, snapshot.routing, snapshot.rules, demands, near(snapshot, accused))
     return Work(snapshot, mode, cases, accused, proposal)
 
 
@@ -194,17 +230,19 @@ def _over_limit(works: Iterable[Work]) -> dict[int, list[TargetRef]]:
             if verdict is True:
                 changed.setdefault(case.number, []).append(work.ref)
                 limits[case.number] = case.policy.guards.max_targets
-    return {number: refs for number, refs in changed.items() if len(refs) > limits[number]}
+    return {
+        number: refs for number, refs in changed.items() if not max_targets.evaluate(len(refs), limits[number]).allows
+    }
 
 
 def _too_many(case: Case, refs: list[TargetRef]) -> AlertOutcome:
     listed = ", ".join(sorted(map(str, refs))[:_MOST_NAMED]) + (", …" if len(refs) > _MOST_NAMED else "")
+    verdict = max_targets.evaluate(len(refs), case.policy.guards.max_targets)
     return case.row(
         None,
         Outcome.DENIED,
         Reason.TOO_MANY_TARGETS,
-        f"{len(refs)} routing objects send traffic to {case.demand.suspect}; policy {case.policy.name} allows "
-        f"{case.policy.guards.max_targets} (spec.guards.maxTargets). Nothing was changed: {listed}",
+        f"{verdict.message}. Nothing was changed: {listed} send traffic to {case.demand.suspect}",
     )
 
 
@@ -227,10 +265,8 @@ def _elsewhere(cases: Iterable[Case], field: _Field) -> list[tuple[int, AlertOut
             work = plan_work(snapshot, Mode.OBSERVE, (case,), field.accused)
             verdict = work.proposal.verdicts[0]
             if verdict is True:
-                message = (
-                    f"sends traffic to {case.demand.suspect}, but policy {case.policy.name} allows only namespaces "
-                    f"{', '.join(case.policy.target.namespaces)} (spec.target.namespaces)"
-                )
+                said = namespaces.evaluate(ref.namespace, case.policy.target)
+                message = f"sends traffic to {case.demand.suspect}, but {said.message}"
                 verdict = Refusal(Reason.NAMESPACE_NOT_ALLOWED, message)
             rows.append((case.number, work.refused(case, verdict)))
     return rows

@@ -12,6 +12,7 @@ from remediator.alerts import Alert, Status
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, Conflict, NotFound, NotSynced, Retriable
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline import approving
 from remediator.pipeline.settling import look_and_settle
 from remediator.records.journal import Journal
 from remediator.records.model import Remediation
@@ -48,7 +49,7 @@ def _note(alert: Alert, record: Remediation, cluster: Cluster, journal: Journal)
         if record.unproven:  # no more deliveries will come that could settle it
             look_and_settle(cluster, journal, record)
             record = journal.ledger.read(record.namespace, record.name)
-        journal.resolve(record, alert.fingerprint, alert.ends_at or journal.now())
+        approving.resolve(journal, journal.resolve(record, alert.fingerprint, alert.ends_at or journal.now()))
     except NotFound:
         return  # a person deleted it
 

@@ -8,7 +8,7 @@ from remediator.outcome import Outcome, Reason
 from remediator.pipeline.telling import announce
 from remediator.records.events import Event
 from remediator.records.journal import Journal
-from remediator.records.model import PHASES, Phase, Remediation
+from remediator.records.model import PHASES, Conclusion, Phase, Remediation
 from remediator.traffic import undo
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
@@ -37,15 +37,15 @@ def settle(journal: Journal, record: Remediation, live: Snapshot | None, otherwi
     if live is not None and live.routing.uid == intent.target.uid and stamp_of(live.body) == record.name:
         message = f"{'; '.join(intent.changes)} ({MADE})"
         announce(journal.ledger, [_made(record, message, journal)])
-        return journal.end(record, Phase.APPLIED, Reason.PATCHED, message).status.phase
+        return journal.end(record, Conclusion(Phase.APPLIED, Reason.PATCHED, message)).status.phase
     asked = record.status.undo
     if asked is not None and live is not None and undo.is_undone(intent.undo, live.body):
         return journal.undone(record, asked.request).status.phase
     if record.status.phase is not Phase.PLANNED:
         return record.status.phase
     if otherwise is None:
-        return journal.end(record, Phase.EXPIRED, Reason.NOT_EXPOSED, NOTHING_LEFT).status.phase
-    return journal.end(record, PHASES[Outcome.DENIED], otherwise.reason, otherwise.message).status.phase
+        return journal.end(record, Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, NOTHING_LEFT)).status.phase
+    return journal.end(record, Conclusion(PHASES[Outcome.DENIED], *otherwise.words)).status.phase
 
 
 def look_and_settle(cluster: Cluster, journal: Journal, record: Remediation) -> Phase:

@@ -1,29 +1,36 @@
-"""One notification: prepare, execute concurrently, answer, log and count. Owns the clock."""
+"""One notification: prepare, execute concurrently, answer, log and count; and what people ask for. Owns the clock."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from remediator import logs
 from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Cluster
-from remediator.metrics import Metrics
+from remediator.errors import NotFound
+from remediator.guards.situation import Bounds
+from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline import approving
+from remediator.pipeline.approving import Answered
 from remediator.pipeline.execution import execute
+from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Case, Work, prepare
 from remediator.pipeline.resolving import note_resolved
 from remediator.pipeline.rows import Rows, row, settle
+from remediator.pipeline.storm import Storm
 from remediator.pipeline.tools import Limits, Tools
 from remediator.pipeline.undoing import Ending, tell, undo
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
 from remediator.records.journal import Journal
-from remediator.records.model import Request
+from remediator.records.model import Approval, Phase, Remediation, Request
 from remediator.traffic.suspect import Refusal
 
 
@@ -37,6 +44,25 @@ class Clock:
     """For durations."""
 
 
+class Busy:
+    """What is being carried out here, so that another thread of ours leaves it alone. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """Be at it."""
+        self._names.append(name)
+        try:
+            yield
+        finally:
+            self._names.remove(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Runs the stages for notifications, from many threads at once."""
@@ -48,8 +74,18 @@ class Pipeline:
     """Where the targets of one notification are patched concurrently."""
     ceiling: Mode = Mode.ENFORCE
     """The most that any policy may do."""
+    bounds: Bounds = field(default_factory=Bounds)
+    """Of the guards."""
+    storm: Storm = field(default_factory=Storm)
+    busy: Busy = field(default_factory=Busy)
+    """With which approved plans."""
     clock: Clock = field(default_factory=Clock)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("remediator.outcome"))
+
+    @property
+    def guarding(self) -> Guarding:
+        """What asks the guards."""
+        return Guarding(self.cluster, self.cluster.ledger, self.clock.now, self.bounds)
 
     def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
         """Finish every alert of `notification`, or say which are not. Never raises.
@@ -84,18 +120,99 @@ class Pipeline:
         self.metrics.outcome(ending.row)
         return ending
 
+    @property
+    def journal(self) -> Journal:
+        """The records."""
+        return Journal(self.cluster.ledger, self.clock.now)
+
+    def brakes(self) -> Brakes:
+        """What holds the whole service back now. Never raises."""
+        return self.guarding.brakes(self.ceiling)
+
+    def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
+        """Take a person's answer to a plan that waits for one, and carry it out.
+
+        Raises:
+            NotFound: there is no such record. ClusterError: it could not be read, or the answer not be written.
+        """
+        record = self.cluster.ledger.read(namespace, name)
+        with self.busy.at(name):
+            end = approving.expires_at(record, self.bounds.approve_within)
+            if record.status.phase is Phase.AWAITING_APPROVAL and end is not None and self.clock.now() >= end:
+                return self.end_waiting(record)
+            written = approving.write_answer(self.journal, record, approval)
+            if isinstance(written, Answered):
+                return written
+            return self.carry_out(written) if approval.approved else self.end_waiting(written)
+
+    def end_waiting(self, record: Remediation) -> Answered:
+        """End a plan that a person has rejected, or that has waited for too long. Raises ClusterError."""
+        begun, journal = self.clock.seconds(), self.journal
+        if record.refused:
+            ended = approving.reject(journal, record)
+        else:
+            ended = approving.expire(journal, record, self.bounds.approve_within)
+        reason = ended.status.reason or Reason.NOT_AWAITING
+        answered = Answered(ended, Outcome.DENIED, reason, ended.status.message)
+        self._tell_answer(answered, begun)
+        return answered
+
+    def carry_out(self, record: Remediation) -> Answered:
+        """Carry out what a person has approved, planned anew on the object as it is.
+
+        Raises:
+            ClusterError: the object or the record could not be read or written; it is tried again.
+        """
+        begun = self.clock.seconds()
+        with self.busy.at(record.name):
+            answered = self._approved(record, begun)
+        self._tell_answer(answered, begun)
+        return answered
+
+    def _tell_answer(self, answered: Answered, begun: float) -> None:
+        approval = answered.record.approval
+        by = approval.by if approval else ""
+        logs.outcome(self.log, answered.row, duration_s=self.clock.seconds() - begun, asked_by=by)
+        self.metrics.outcome(answered.row)
+
+    def _approved(self, record: Remediation, begun: float) -> Answered:
+        ref = record.intent.target.ref
+        try:
+            live = self.cluster.read(ref)
+        except NotFound:
+            live = None
+        if live is None or live.routing.uid != record.intent.target.uid:
+            gone = Answered(record, Outcome.UNCHANGED, Reason.NOT_EXPOSED, f"{ref} is gone, or another object now")
+            return replace(gone, record=approving.conclude(self.journal, record, gone.row))
+        work = approving.work_of(record, live, self.policies.current().policies, self.ceiling)
+        rows = self._execute(work, self._tools((work,), begun))
+        # Of several alerts that one patch answers, the worst end is told.
+        row = min((row for _, row in rows), key=_severity)
+        now = self.cluster.ledger.read(record.namespace, record.name)
+        if now.status.phase is Phase.AWAITING_APPROVAL:
+            now = approving.conclude(self.journal, now, row)
+        return Answered(now, row.outcome, row.reason, row.message, row.changes)
+
+    def _tools(self, works: tuple[Work, ...], begun: float) -> Tools:
+        return Tools(
+            cluster=self.cluster,
+            journal=self.journal,
+            limits=Limits(works),
+            guarding=self.guarding,
+            attempted=self.metrics.attempt,
+            overspent=self._overspent,
+            patched=lambda cases: self._measure(cases, begun),
+        )
+
+    def _overspent(self) -> None:
+        if self.bounds.budget is not None:
+            self.storm.tell(self.journal, self.bounds.budget)
+
     def _rows(self, notification: Notification, begun: float) -> tuple[AlertOutcome, ...]:
         loaded = self.policies.current()
         prepared = prepare(notification.alerts, loaded.policies, self.cluster, self.ceiling)
-        journal = Journal(self.cluster.ledger, self.clock.now)
         rows: list[tuple[int, AlertOutcome]] = []
-        tools = Tools(
-            cluster=self.cluster,
-            journal=journal,
-            limits=Limits(prepared.works),
-            attempted=self.metrics.attempt,
-            patched=lambda cases: self._measure(cases, begun),
-        )
+        tools = self._tools(prepared.works, begun)
         if len(prepared.works) == 1:
             # No thread for one target: the hop costs as much as the planning.
             rows += self._execute(prepared.works[0], tools)
@@ -103,7 +220,7 @@ class Pipeline:
             for done in self.executor.map(lambda work: self._execute(work, tools), prepared.works):
                 rows += done
         # Last: nobody suffers while it waits.
-        rows += note_resolved(notification.alerts, prepared.rows, self.cluster, journal)
+        rows += note_resolved(notification.alerts, prepared.rows, self.cluster, tools.journal)
         return settle(rows)
 
     def _execute(self, work: Work, tools: Tools) -> Rows:
@@ -133,6 +250,13 @@ class Pipeline:
                 notification.truncated_alerts,
                 notification.receiver,
             )
+
+
+_SEVERITY = (Outcome.FAILED, Outcome.DENIED, Outcome.APPLIED, Outcome.OBSERVED, Outcome.AWAITING_APPROVAL)
+
+
+def _severity(row: AlertOutcome) -> int:
+    return _SEVERITY.index(row.outcome) if row.outcome in _SEVERITY else len(_SEVERITY)
 
 
 def _internal(alert: Alert, error: Exception) -> AlertOutcome:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from remediator.cluster.port import Cluster
 from remediator.metrics import Attempt
+from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Case, Work
 from remediator.records.journal import Journal
 
@@ -18,10 +19,16 @@ class Limits:
     def __init__(self, works: Iterable[Work]) -> None:
         self._lock = threading.Lock()
         self._left: dict[int, int] = {}
+        self._planned: dict[int, int] = {}
         for work in works:
-            for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
+            for case, verdict in work.paired:
                 left = self._left.setdefault(case.number, case.policy.guards.max_targets)
                 self._left[case.number] = left - (verdict is True)
+                self._planned[case.number] = self._planned.get(case.number, 0) + (verdict is True)
+
+    def planned(self, case: Case) -> int:
+        """How many objects would be changed for a case, as they were counted."""
+        return max(self._planned.get(case.number, 0), 1)
 
     def take(self, cases: Iterable[Case]) -> bool:
         """Count one object more for each of `cases`; False if that is too many for one of them."""
@@ -35,6 +42,10 @@ def _nobody(_: object) -> None:
     """Counts nothing."""
 
 
+def _idle() -> None:
+    """Tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The outside, as one notification uses it."""
@@ -43,7 +54,10 @@ class Tools:
     journal: Journal
     limits: Limits
     """Of the notification that the works are part of."""
+    guarding: Guarding
     attempted: Callable[[Attempt], None] = field(default=_nobody)
     """Told how each patch that was sent ended."""
+    overspent: Callable[[], None] = field(default=_idle)
+    """Told whenever an alert is refused because the fleet's budget is spent."""
     patched: Callable[[tuple[Case, ...]], None] = field(default=_nobody)
     """Told of each patch that was made, as soon as it is: the cases that asked for it."""

@@ -101,14 +101,7 @@ class Guards:
     """When nothing is changed."""
 
 
-NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "cooldown": "spec.guards.cooldown",
-        "hold": "spec.guards.hold",
-        "stable_ready": "spec.guards.stableReady",
-        "freeze": "spec.guards.freeze",
-    }
-)
+NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType({"hold": "spec.guards.hold"})
 """Guards that are read and checked, and that nothing obeys yet: field → key."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from fractions import Fraction
 
 from remediator.policies.mistake import Mistake, shown
 
@@ -73,7 +74,8 @@ def parse_percentage(text: str) -> float:
     """
     if not re.fullmatch(PERCENTAGE_PATTERN, text) or text.endswith("\n"):
         raise Mistake(f"{shown(text)} is not a percentage from 0% to 100%", "write it as 80%")
-    return float(text.removesuffix("%")) / 100
+    # Rounded once: 999 of 1000 is to be 99.9 %, and not a little less.
+    return float(Fraction(text.removesuffix("%")) / 100)
 
 
 def format_percentage(share: float) -> str:

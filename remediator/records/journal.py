@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
-from remediator.records.ledger import Ledger
-from remediator.records.model import Phase, Remediation, Request, Resolution, Status, Undoing
+from remediator.records.ledger import Firing, Ledger
+from remediator.records.model import (
+    Approval,
+    Conclusion,
+    Phase,
+    Remediation,
+    Request,
+    Resolution,
+    Status,
+    Undoing,
+)
+from remediator.records.moments import moments
 from remediator.records.naming import Key
 from remediator.traffic.suspect import Suspect
 
 _ATTEMPTS = 8
 """How often a status is written that others keep changing."""
 
+_HEARD_EVERY = timedelta(minutes=1)
+
 Draft = Callable[[str], Remediation]
 """The record that would be begun under a name; its patch carries that name."""
-
-Firing = tuple[str, datetime]
-"""Fingerprint and start of an alert."""
 
 
 def overrules(record: Remediation, suspect: Suspect, firing: Firing) -> bool:
@@ -89,9 +98,7 @@ class Journal:
         except NotFound:
             return None
 
-    def end(
-        self, record: Remediation, phase: Phase, reason: Reason, message: str, *, sent: bool = False
-    ) -> Remediation:
+    def end(self, record: Remediation, end: Conclusion, *, sent: bool = False) -> Remediation:
         """Write how it ended. One who knows that the patch was made is right against one who saw it unmade.
 
         Args:
@@ -102,12 +109,50 @@ class Journal:
             there = current.status
             if there.phase in (Phase.APPLIED, Phase.UNDONE):
                 return None
-            overtaken = current is not record and there.phase is not Phase.PLANNED and phase is not Phase.APPLIED
-            if overtaken or (there.phase, there.reason, there.message) == (phase, reason, message):
+            overtaken = current is not record and there.phase is not Phase.PLANNED and end.phase is not Phase.APPLIED
+            now, heard = self.now(), there.judged_at
+            # That the guards were asked again is worth a write now and then: it says that the alert goes on.
+            is_news = bool(end.verdicts) and (heard is None or now - heard >= _HEARD_EVERY)
+            same = (there.phase, there.reason, there.message) == (end.phase, end.reason, end.message)
+            if overtaken or (same and not is_news):
                 return None
-            return current.ended(phase, reason, message, self.now())
+            return current.ended(end, now)
 
         return self._written(record, ended, sent=sent)
+
+    def reopen(self, record: Remediation) -> Remediation:
+        """Make an intent Planned again that ended without its patch, as it is about to be tried once more."""
+
+        def reopened(status: Status) -> Status:
+            if status.phase in (Phase.APPLIED, Phase.UNDONE):
+                return status
+            return replace(status, phase=Phase.PLANNED, reason=None, message="", finished_at=None, judged_at=self.now())
+
+        return self.set_status(record, reopened)
+
+    def heard(self, record: Remediation) -> Remediation:
+        """Note that its alert was delivered again, once a minute at most."""
+        now, last = self.now(), moments(record).heard_at
+        if last is not None and now - last < _HEARD_EVERY:
+            return record
+        return self.set_status(record, lambda status: replace(status, heard_at=now))
+
+    def end_waiting(self, record: Remediation, end: Conclusion) -> Remediation:
+        """Write how it ended that nobody carried out, if it still waits for a person; else it stays as it is."""
+
+        def ended(current: Remediation) -> Remediation | None:
+            waits = current.status.phase is Phase.AWAITING_APPROVAL and current.approval == record.approval
+            return current.ended(end, self.now()) if waits else None
+
+        return self._written(record, ended)
+
+    def approve(self, record: Remediation, approval: Approval) -> Remediation:
+        """Write a person's answer on a record that waits for one.
+
+        Raises:
+            Conflict: somebody changed it since it was read.
+        """
+        return self.ledger.rewrite(replace(record, approval=approval))
 
     def resolve(self, record: Remediation, fingerprint: str, at: datetime) -> Remediation:
         """Note that an alert of it is resolved; once, however often Alertmanager says so."""
@@ -137,6 +182,8 @@ class Journal:
                 phase=Phase.UNDONE,
                 reason=Reason.UNDONE,
                 message=f"undone by {asked.request.by}",
+                # What is put back was made, though nobody came to say so: it counts for cooldown and budget.
+                applied_at=status.applied_at or now,
                 finished_at=now,
                 undo=replace(asked, done_at=asked.done_at or now),
             )
@@ -149,8 +196,8 @@ class Journal:
 
     def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Remediation, ...]:
         """The records that answer this firing of an alert, by the index."""
-        found = (self.ledger.get(*each.key) for each in self.ledger.answering(fingerprint))
-        return tuple(record for record in found if record and (fingerprint, starts_at) in record.intent.firings)
+        found = (self.ledger.get(*each.key) for each in self.ledger.answering(fingerprint, starts_at))
+        return tuple(record for record in found if record)
 
     def taken_back(self, target_uid: str, suspect: Suspect, firing: Firing) -> Remediation | None:
         """The record by whose undo a person gave the traffic back since this alert began, by the index.
@@ -166,7 +213,8 @@ class Journal:
 
     def latest_turn(self, key: Key) -> int:
         """The last turn of a remediation that the index knows of; 0 for none."""
-        return max((key.turn(found.name) for found in self.ledger.answering(key.fingerprint)), default=0)
+        found = self.ledger.answering(key.fingerprint, key.starts_at)
+        return max((key.turn(each.name) for each in found), default=0)
 
     def _written(
         self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from remediator.guards.cooldown import Made
 from remediator.outcome import TargetRef
 from remediator.records.events import Event
 from remediator.records.model import Phase, Remediation
+from remediator.traffic.hosts import Host
+
+Firing = tuple[str, datetime]
+"""Fingerprint and start of an alert: what tells this firing of it from the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,20 @@ class Head:
     def key(self) -> tuple[str, str]:
         """What tells it from all others."""
         return self.namespace, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Remediations of a span of time in the whole fleet."""
+
+    made: int
+    """What alerts had changed."""
+    begun: int
+    """What is about to be changed, or may be changed already."""
+    observed: int
+    """What would have been changed, were it not for mode Observe."""
+    latest: tuple[str, str] | None = None
+    """Namespace and name of the last record of those that were made."""
 
 
 def head(record: Remediation) -> Head:
@@ -105,10 +124,32 @@ class Ledger(Protocol):
     def get(self, namespace: str, name: str) -> Remediation | None:
         """One record; None if there is none. Raises as `heads`."""
 
-    def answering(self, fingerprint: str) -> tuple[Head, ...]:
-        """The head of every record that answers an alert of this fingerprint, as its first alert or beside it, this
-        firing or another; by namespace and name. Raises as `heads`."""
+    def answering(self, fingerprint: str, starts_at: datetime) -> tuple[Head, ...]:
+        """The head of every record that answers this firing of an alert, as its first alert or beside it; by namespace
+        and name. Raises as `heads`."""
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         """The head of every record of the routing object with this uid that a person has taken back, or wants to; by
         namespace and name. Raises as `heads`."""
+
+    def awaiting(self) -> tuple[Head, ...]:
+        """The head of every record that waits for a person; by namespace and name. Raises as `heads`."""
+
+    def latest(self, target_uid: str) -> Made | None:
+        """The last change of the routing object with this uid, whatever became of that; None: there was none. Raises as
+        `heads`."""
+
+    def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
+        """The records that accuse a version of this service, and whose alert was heard later than `since` and is not
+        over; the latest first. Raises as `heads`."""
+
+    def tally(self, since: datetime) -> Tally:
+        """The remediations later than `since`. What people did by hand does not count. Raises as `heads`."""
+
+    def ahead(self, record: Remediation, since: datetime) -> int:
+        """How many remediations later than `since` are made, or were begun before this one, which has just been stored:
+        of any two that are begun at once by whomever, one is before the other.
+
+        Raises:
+            NotSynced: the index has not heard of this record; or as `heads`.
+        """

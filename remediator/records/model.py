@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.traffic.patch import Operation
@@ -160,6 +161,30 @@ class Undoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer to a plan that waits for one: the record's `spec.approval`, which anybody may write whom the
+    API server lets patch remediations."""
+
+    approved: bool
+    by: str = ""
+    """As they say; the API server's audit log knows."""
+    reason: str = ""
+    at: datetime | None = None
+    """As they say; None: they did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How an intent ended, or what it waits for."""
+
+    phase: Phase
+    reason: Reason
+    message: str
+    verdicts: tuple[Verdict, ...] = ()
+    """Of the guards; empty: they were not asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What became of an intent: the record's `status`."""
 
@@ -172,6 +197,14 @@ class Status:
     """When it came to a phase in which nothing more is to be done."""
     resolved: tuple[Resolution, ...] = ()
     undo: Undoing | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    """What each guard said, when they were asked last."""
+    judged_at: datetime | None = None
+    """When that was."""
+    asked_at: datetime | None = None
+    """Since when it waits for a person, or waited last."""
+    heard_at: datetime | None = None
+    """When its alert was delivered last, to the minute; None: as `judged_at` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +219,8 @@ class Remediation:
     resource_version: str = ""
     created_at: datetime | None = None
     """None: not stored yet."""
+    approval: Approval | None = None
+    """None: nobody has said anything."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -201,18 +236,44 @@ class Remediation:
         return self.status.phase in (Phase.PLANNED, Phase.FAILED, Phase.EXPIRED)
 
     @property
+    def approved(self) -> bool:
+        """Whether a person said yes to it."""
+        return self.approval is not None and self.approval.approved
+
+    @property
+    def refused(self) -> bool:
+        """Whether a person said no to it."""
+        return self.approval is not None and not self.approval.approved
+
+    @property
     def taken_back(self) -> bool:
         """Whether a person gave the traffic back, or is about to: this firing is not acted on again."""
         return self.status.phase is Phase.UNDONE or self.status.undo is not None
 
-    def ended(self, phase: Phase, reason: Reason, message: str, now: datetime) -> Remediation:
-        """This record in `phase`, since `now`."""
+    @property
+    def accused(self) -> frozenset[Suspect]:
+        """Whom those of its alerts accuse that are not over; nobody where a person asked for it, or took it back."""
+        if self.intent.request is not None or self.taken_back:
+            return frozenset()
+        over = {each.fingerprint for each in self.status.resolved}
+        alerts = (
+            (self.intent.alert.fingerprint, self.intent.suspect),
+            *((each.fingerprint, each.suspect) for each in self.intent.also),
+        )
+        return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
+
+    def ended(self, end: Conclusion, now: datetime) -> Remediation:
+        """This record as `end` says, since `now`."""
+        was = self.status
         status = replace(
-            self.status,
-            phase=phase,
-            reason=reason,
-            message=message,
-            applied_at=now if phase is Phase.APPLIED else self.status.applied_at,
-            finished_at=now if phase.finished else None,
+            was,
+            phase=end.phase,
+            reason=end.reason,
+            message=end.message,
+            applied_at=now if end.phase is Phase.APPLIED else was.applied_at,
+            finished_at=now if end.phase.finished else None,
+            verdicts=end.verdicts or was.verdicts,
+            judged_at=now if end.verdicts else was.judged_at,
+            asked_at=now if end.phase is Phase.AWAITING_APPROVAL else was.asked_at,
         )
         return replace(self, status=status)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from remediator.errors import InputError
-from remediator.outcome import Reason, TargetRef
+from remediator.outcome import TargetRef
 from remediator.policies.model import Action, Mode
-from remediator.policies.quantities import format_duration
-from remediator.records.conditions import conditions, without_empty
+from remediator.records.conditions import without_empty
 from remediator.records.model import (
     GROUP,
     KIND,
@@ -18,14 +16,19 @@ from remediator.records.model import (
     Accusation,
     Companion,
     Intent,
-    Phase,
     PolicyRef,
     Remediation,
-    Request,
-    Resolution,
-    Status,
     Target,
-    Undoing,
+)
+from remediator.records.status_wire import (
+    approval_json,
+    optional,
+    parse_approval,
+    parse_request,
+    parse_status,
+    render_status,
+    request_json,
+    text,
 )
 from remediator.records.times import micro_time, parse_time, second
 from remediator.traffic.hosts import Host
@@ -35,10 +38,6 @@ Json = dict[str, Any]
 
 POLICY_LABEL = f"{GROUP}/policy"
 """For `kubectl get rem -l remediator.io/policy=…`."""
-
-
-_LONGEST_S = 9_999_999_999
-"""Of `afterSeconds`, in the CRD too: a number that is a duration in any case."""
 
 
 class RecordError(InputError):
@@ -62,13 +61,19 @@ def render(record: Remediation) -> Json:
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,
         "metadata": metadata,
-        "spec": render_intent(record.intent),
+        "spec": render_spec(record),
         "status": render_status(record.status),
     }
 
 
+def render_spec(record: Remediation) -> Json:
+    """The `spec`: the intent, and what a person has said to it."""
+    approval = record.approval
+    return render_intent(record.intent) | ({"approval": approval_json(approval)} if approval else {})
+
+
 def render_intent(intent: Intent) -> Json:
-    """The `spec`."""
+    """The `spec`, but for what a person says to it."""
     target = intent.target
     spec: Json = {
         "summary": {
@@ -93,33 +98,9 @@ def render_intent(intent: Intent) -> Json:
         "patch": list(intent.patch),
         "undo": list(intent.undo),
         "holdUntil": intent.hold_until and micro_time(intent.hold_until),
-        "request": intent.request and _request_json(intent.request),
+        "request": intent.request and request_json(intent.request),
     }
     return without_empty(spec)
-
-
-def render_status(status: Status) -> Json:
-    """The `status`."""
-    undo = status.undo
-    return without_empty(
-        {
-            "phase": status.phase.value,
-            "reason": status.reason and status.reason.value,
-            "message": status.message,
-            "appliedAt": status.applied_at and micro_time(status.applied_at),
-            "finishedAt": status.finished_at and micro_time(status.finished_at),
-            "resolved": [_resolution_json(each) for each in status.resolved],
-            "undo": undo
-            and without_empty(
-                _request_json(undo.request)
-                | {
-                    "requestedAt": micro_time(undo.requested_at),
-                    "doneAt": undo.done_at and micro_time(undo.done_at),
-                }
-            ),
-            "conditions": conditions(status),
-        }
-    )
 
 
 def parse(body: Mapping[str, Any]) -> Remediation:
@@ -134,13 +115,14 @@ def parse(body: Mapping[str, Any]) -> Remediation:
         name = f"{metadata.get('namespace')}/{metadata['name']}"
         created = metadata.get("creationTimestamp")
         return Remediation(
-            namespace=_text(metadata, "namespace"),
-            name=_text(metadata, "name"),
-            intent=_intent(body["spec"], _text(metadata, "namespace")),
-            status=_status(body.get("status") or {}),
+            namespace=text(metadata, "namespace"),
+            name=text(metadata, "name"),
+            intent=_intent(body["spec"], text(metadata, "namespace")),
+            status=parse_status(body.get("status") or {}),
             uid=str(metadata.get("uid") or ""),
             resource_version=str(metadata.get("resourceVersion") or ""),
             created_at=parse_time(created) if created else None,
+            approval=parse_approval(body["spec"].get("approval")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
@@ -151,11 +133,11 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
     target, policy, hold, request = spec["target"], spec["policy"], spec.get("holdUntil"), spec.get("request")
     return Intent(
         alert=_accusation(spec["alert"]),
-        policy=PolicyRef(_text(policy, "name"), str(policy.get("contentHash") or "")),
+        policy=PolicyRef(text(policy, "name"), str(policy.get("contentHash") or "")),
         target=Target(
-            api_version=_text(target, "apiVersion"),
-            ref=TargetRef(_text(target, "kind"), namespace, _text(target, "name")),
-            uid=_text(target, "uid"),
+            api_version=text(target, "apiVersion"),
+            ref=TargetRef(text(target, "kind"), namespace, text(target, "name")),
+            uid=text(target, "uid"),
         ),
         suspect=_suspect(spec["suspect"]),
         actions=tuple(Action(action) for action in spec["actions"]),
@@ -163,30 +145,10 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         changes=tuple(str(change) for change in spec.get("changes") or ()),
         patch=_operations(spec.get("patch")),
         undo=_operations(spec.get("undo")),
-        stable=_optional(spec, "stable"),
+        stable=optional(spec, "stable"),
         also=tuple(_companion(each) for each in spec.get("also") or ()),
         hold_until=parse_time(hold) if hold else None,
-        request=_request(request) if request else None,
-    )
-
-
-def _status(status: Mapping[str, Any]) -> Status:
-    undo, reason = status.get("undo"), status.get("reason")
-    return Status(
-        phase=Phase(status.get("phase") or Phase.PLANNED.value),
-        # A word of a later version's: the record is not to be lost for it.
-        reason=Reason(reason) if reason in tuple(Reason) else None,
-        message=str(status.get("message") or ""),
-        applied_at=parse_time(status["appliedAt"]) if status.get("appliedAt") else None,
-        finished_at=parse_time(status["finishedAt"]) if status.get("finishedAt") else None,
-        resolved=tuple(_resolution(each) for each in status.get("resolved") or ()),
-        undo=Undoing(
-            request=_request(undo),
-            requested_at=parse_time(undo["requestedAt"]),
-            done_at=parse_time(undo["doneAt"]) if undo.get("doneAt") else None,
-        )
-        if undo
-        else None,
+        request=parse_request(request) if request else None,
     )
 
 
@@ -205,7 +167,7 @@ def _accusation_json(alert: Accusation) -> Json:
 
 def _accusation(found: Mapping[str, Any]) -> Accusation:
     return Accusation(
-        fingerprint=_text(found, "fingerprint"),
+        fingerprint=text(found, "fingerprint"),
         alertname=str(found.get("alertname") or ""),
         starts_at=parse_time(found["startsAt"]),
         labels=dict(found.get("labels") or {}),
@@ -228,10 +190,10 @@ def _companion_json(alert: Companion) -> Json:
 
 def _companion(found: Mapping[str, Any]) -> Companion:
     return Companion(
-        fingerprint=_text(found, "fingerprint"),
+        fingerprint=text(found, "fingerprint"),
         alertname=str(found.get("alertname") or ""),
         starts_at=parse_time(found["startsAt"]),
-        policy=_text(found, "policy"),
+        policy=text(found, "policy"),
         suspect=_suspect(found["suspect"]),
     )
 
@@ -241,47 +203,8 @@ def _suspect_json(suspect: Suspect) -> Json:
 
 
 def _suspect(found: Mapping[str, Any]) -> Suspect:
-    return Suspect(Host(_text(found, "host")), _optional(found, "version"))
-
-
-def _request_json(request: Request) -> Json:
-    return without_empty({"by": request.by, "reason": request.reason})
-
-
-def _request(found: Mapping[str, Any]) -> Request:
-    return Request(_text(found, "by"), str(found.get("reason") or ""))
-
-
-def _resolution_json(resolution: Resolution) -> Json:
-    after = resolution.after_s
-    return without_empty(
-        {
-            "fingerprint": resolution.fingerprint,
-            "at": micro_time(resolution.at),
-            "afterSeconds": after,
-            "after": None if after is None else format_duration(timedelta(seconds=round(after))),
-        }
-    )
-
-
-def _resolution(found: Mapping[str, Any]) -> Resolution:
-    after = found.get("afterSeconds")
-    if after is not None and not 0 <= float(after) <= _LONGEST_S:
-        raise ValueError(f"{after} s is no time between a patch and the end of an alert")
-    return Resolution(_text(found, "fingerprint"), parse_time(found["at"]), None if after is None else float(after))
+    return Suspect(Host(text(found, "host")), optional(found, "version"))
 
 
 def _operations(found: Any) -> tuple[Json, ...]:
     return tuple(dict(operation) for operation in found or ())
-
-
-def _text(found: Mapping[str, Any], key: str) -> str:
-    """A text that has to be there: an empty one would not be written again, and the record be lost with it."""
-    if found[key] == "" or not isinstance(found[key], str):
-        raise ValueError(f"{key} is {found[key]!r}, and no text")
-    return str(found[key])
-
-
-def _optional(found: Mapping[str, Any], key: str) -> str | None:
-    """A text that may be left out."""
-    return _text(found, key) if found.get(key) else None

@@ -8,6 +8,6 @@ reading   text → Settings, or one error with every fault of every source
 """
 
 from remediator.settings.reading import Settings, packaged_policies, read, shown
-from remediator.settings.table import CONFIG, MODES, PREFIX, TABLE, Setting
+from remediator.settings.table import CONFIG, MODES, PREFIX, TABLE, Rate, Setting
 
-__all__ = ["CONFIG", "MODES", "PREFIX", "TABLE", "Setting", "Settings", "packaged_policies", "read", "shown"]
+__all__ = ["CONFIG", "MODES", "PREFIX", "TABLE", "Rate", "Setting", "Settings", "packaged_policies", "read", "shown"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import remediator
 from remediator.errors import SettingsError
 from remediator.settings.sources import Given, Givens, gather
-from remediator.settings.table import TABLE, Setting
+from remediator.settings.table import TABLE, Rate, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,13 @@ class Settings:
     allow_anonymous: bool
     mode: str
     """One of MODES."""
+    opt_in: bool
+    budget: Rate | None
+    """None: there is none."""
+    max_alert_age: float
+    """Seconds; 0: any age will do."""
+    approve_within: float
+    """Seconds."""
     threads: int
     max_body: int
     """Bytes."""
@@ -75,7 +82,7 @@ def packaged_policies() -> Path:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [str(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | Rate) else value
 
 
 def _value(setting: Setting, given: Given | None, faults: list[str]) -> object:

@@ -21,7 +21,20 @@ _DURATION = re.compile(
 )
 _HOUR_S = 3600.0
 _DURATION_S = (168 * _HOUR_S, 24 * _HOUR_S, _HOUR_S, 60.0, 1.0, 0.001)
+_DAY_S = 24 * _HOUR_S
 _LISTEN = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most so many in any span of time of this length."""
+
+    most: int
+    window_s: float
+
+    def __str__(self) -> str:
+        """As it is written, in seconds: `10/600s`."""
+        return f"{self.most}/{self.window_s:g}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,30 @@ def _seconds(text: str) -> float | None:
     return sum(int(part or 0) * unit for part, unit in zip(match.groups(), _DURATION_S, strict=True))
 
 
+def _budget(text: str) -> Rate | None:
+    if text == "off":
+        return None
+    count, slash, span = text.partition("/")
+    seconds = _seconds(span) if slash else None
+    if not re.fullmatch(r"[0-9]{1,6}", count) or not int(count) or seconds is None or not 0 < seconds <= _DAY_S:
+        raise ValueError("is not N/DURATION, such as 10/10m, with N from 1 and a duration up to 1d; nor off")
+    return Rate(int(count), seconds)
+
+
+def _age(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or 0 < seconds < 1:
+        raise ValueError("is neither a duration from 1s up, such as 1h, nor 0, which is any age")
+    return seconds
+
+
+def _wait(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or not 60 <= seconds <= 7 * _DAY_S:
+        raise ValueError("is not a duration from 1m to 7d, such as 1h")
+    return seconds
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -144,6 +181,28 @@ TABLE = (
     Setting("token-file", Path, "", "The bearer tokens that are accepted, one a line; two while rotating.", "FILE"),
     Setting("allow-anonymous", _switch, "false", "Ask for no token: whoever reaches the port may change traffic."),
     Setting("mode", _mode, "Enforce", "The most that any policy may do: Observe, Approve or Enforce.", "MODE"),
+    Setting("opt-in", _switch, "false", "Act only where the annotation remediator.io/mode says so."),
+    Setting(
+        "budget",
+        _budget,
+        "10/10m",
+        "Most remediations of the whole fleet in a span of time; beyond it people have to look. off: no limit.",
+        "N/DURATION",
+    ),
+    Setting(
+        "max-alert-age",
+        _age,
+        "1h",
+        "An alert that began longer ago, or before the routes were last changed, is not acted upon. 0: it is.",
+        "DURATION",
+    ),
+    Setting(
+        "approve-within",
+        _wait,
+        "1h",
+        "How long a plan of mode Approve waits for a person before it expires.",
+        "DURATION",
+    ),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
     Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),

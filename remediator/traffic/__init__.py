@@ -11,6 +11,6 @@ plan             from the live view to one in which no suspect gets traffic
 patch            edits, and the JSON Patch that makes them
 proof            why a patched object must not be sent
 proposal         plan, patch and proof for one routing object
-stamp            the annotation that names the remediation which changed the object last
+stamp            what stays on an object that was changed: the remediation's name in an annotation, ours as a writer
 undo             the way back: it holds only where all is as it was left
 """

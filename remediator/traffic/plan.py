@@ -19,7 +19,7 @@ from remediator.policies.model import Action, MirrorScope
 from remediator.traffic.exposure import Facts, Relation, concerns, is_live
 from remediator.traffic.stable import Receivers, Scene, choose
 from remediator.traffic.suspect import Demand, Refusal, Suspect, suspects
-from remediator.traffic.view import Route, RoutingObject, Share
+from remediator.traffic.view import Destination, Route, RoutingObject, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,17 @@ class Plan:
         """The difference, as a person reads it."""
         pairs = zip(self.before.routes, self.after.routes, strict=True)
         return tuple(line for old, new in pairs if old != new for line in _describe(old, new))
+
+    @property
+    def receivers(self) -> tuple[Destination, ...]:
+        """Who gets traffic that it did not get before."""
+        gains = (
+            new.destination
+            for old_route, new_route in zip(self.before.routes, self.after.routes, strict=True)
+            for old, new in zip(old_route.shares, new_route.shares, strict=True)
+            if new.weight > old.weight or new.destination != old.destination
+        )
+        return tuple(dict.fromkeys(gains))
 
 
 def make(

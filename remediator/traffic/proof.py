@@ -31,7 +31,7 @@ def disproof(
         for old, new in zip(before.routes, view.routes, strict=True):
             if _reaches(old, new, facts, demand):
                 return f"{new}: {demand.suspect} would still get traffic"
-    return next(_losses(before, view, facts, accused), None)
+    return next(_losses(before, view, facts, accused), None) or next(_dead_ends(before, view, facts), None)
 
 
 def _reaches(before: Route, route: Route, facts: Facts, demand: Demand) -> bool:
@@ -57,6 +57,12 @@ def _losses(before: RoutingObject, after: RoutingObject, facts: Facts, accused: 
         for suspect in accused:
             if _weight_of(new, facts, suspect) > _weight_of(old, facts, suspect):
                 yield f"{old}: {suspect}, which is accused as well, would get more traffic"
+
+
+def _dead_ends(before: RoutingObject, after: RoutingObject, facts: Facts) -> Iterator[str]:
+    """Routes that would send traffic to what no DestinationRule defines any more, and did not before."""
+    for route, where in sorted(facts.black_holes(after) - facts.black_holes(before)):
+        yield f"{route} would send traffic to {where}, which no DestinationRule defines"
 
 
 def _weight_of(route: Route, facts: Facts, suspect: Suspect) -> int:

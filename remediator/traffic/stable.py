@@ -129,7 +129,30 @@ def _other_destinations(scene: Scene, used: frozenset[Destination]) -> str:
     return "no route of the object uses another destination of this service"
 
 
+def _accused_as_well(scene: Scene) -> tuple[Destination, ...]:
+    """The live destinations of the object that would do, if other alerts did not accuse them."""
+    facts, others = scene.facts, scene.accused - {scene.demand.suspect}
+    hosts = {share.destination.host for share in scene.route.shares}
+    found = (
+        share.destination
+        for route in scene.routing.routes
+        for position, share in enumerate(route.shares)
+        if route.reachable and share.weight > 0 and share.destination.host in hosts
+        if facts.of_share(route, position, scene.demand.suspect) is Relation.OTHER
+        if any(facts.of_share(route, position, suspect) is Relation.SUSPECT for suspect in others)
+    )
+    return tuple(dict.fromkeys(found))
+
+
 def _no_stable(scene: Scene, found: str) -> Refusal:
+    also = _accused_as_well(scene)
+    if also:
+        listed = ", ".join(map(str, also))
+        return Refusal(
+            Reason.STABLE_ALSO_FAILING,
+            f"{scene.route} could send the traffic of {scene.demand.suspect} only to {listed}, which is accused too, "
+            "by another alert of this notification: the cause is probably not this version",
+        )
     hint = "Give that version a subset" if scene.demand.stable else "Name it in the policy's spec.target.stable"
     return Refusal(
         Reason.NO_STABLE_DESTINATION,

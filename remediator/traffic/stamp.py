@@ -1,4 +1,5 @@
-"""The annotation that names, on a routing object, the remediation that changed it last."""
+"""What stays on a routing object that was changed for a remediation: the annotation that names it, and the name of this
+program in managedFields."""
 
 from __future__ import annotations
 
@@ -12,6 +13,9 @@ from remediator.traffic.patch import ABSENT, Edit, Patch
 ANNOTATION: Final = "remediator.io/remediation"
 """Not of istio.io: a change of such an annotation would make Istio push to every proxy
 (istio pilot/pkg/model/config_compare.go)."""
+
+OWN_MANAGER: Final = "remediator"
+"""What managedFields calls this program: how others see who changed the object, and how we tell ourselves from them."""
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 """What can name an object. Anybody who may edit the routing object can write something else there."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from remediator.traffic.hosts import Host, resolve, service_namespace
 
@@ -21,6 +23,8 @@ class Subset:
     name: str
     version: str | None
     """None: its labels tell no version."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What an endpoint must have to belong to it, by key; empty: the whole service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,22 @@ class Rules:
         tables = [_table(group) for group in self._groups(host, namespace)]
         if not tables:
             return None
-        return frozenset(table[subset] for table in tables if subset in table)
+        return frozenset(table[subset].version for table in tables if subset in table)
+
+    def labels(self, host: Host, subset: str, namespace: str) -> tuple[Mapping[str, str], ...]:
+        """The labels that `subset` of `host` may select endpoints by, for an object of `namespace`.
+
+        More than one: it depends on the client, as with `versions`. Empty: no rule speaks of the host, or none that
+        does defines the subset.
+        """
+        tables = [_table(group) for group in self._groups(host, namespace)]
+        found = dict.fromkeys(table[subset].labels for table in tables if subset in table)
+        return tuple(MappingProxyType(dict(labels)) for labels in found)
 
     def known_versions(self, host: Host, namespace: str) -> frozenset[str]:
         """Every version that the rules for `host` name."""
         tables = [_table(group) for group in self._groups(host, namespace)]
-        return frozenset(version for table in tables for version in table.values() if version)
+        return frozenset(subset.version for table in tables for subset in table.values() if subset.version)
 
     def names(self, host: Host, version: str, namespace: str) -> tuple[str, ...]:
         """The subsets of `host` that are `version` for every client, in the order they are defined.
@@ -93,7 +107,7 @@ class Rules:
         """
         tables = [_table(group) for group in self._groups(host, namespace)]
         found = {name: None for table in tables for name in table}
-        return tuple(name for name in found if all(table.get(name) == version for table in tables))
+        return tuple(name for name in found if all(_version(table, name) == version for table in tables))
 
     def speaks_of(self, host: Host, namespace: str) -> bool:
         """Whether any rule covers `host`."""
@@ -121,19 +135,32 @@ def _most_specific(group: list[DestinationRule]) -> list[DestinationRule]:
     return sorted(exact, key=lambda rule: (rule.created, rule.name))
 
 
-def _table(group: Iterable[DestinationRule]) -> dict[str, str | None]:
+def _table(group: Iterable[DestinationRule]) -> dict[str, Subset]:
     """Subsets of one namespace's rules; of two with one name the older counts."""
-    table: dict[str, str | None] = {}
+    table: dict[str, Subset] = {}
     for rule in group:
         for subset in rule.subsets:
-            table.setdefault(subset.name, subset.version)
+            table.setdefault(subset.name, subset)
     return table
+
+
+def _version(table: Mapping[str, Subset], name: str) -> str | None:
+    return table[name].version if name in table else None
 
 
 def _subset(item: Mapping[str, object]) -> Subset:
     labels = _mapping(item.get("labels"))
     version = next((labels[key] for key in VERSION_LABELS if labels.get(key)), None)
-    return Subset(str(item["name"]), str(version) if version is not None else None)
+    return Subset(
+        name=_shared(item["name"]),
+        version=_shared(version) if version is not None else None,
+        labels=tuple(sorted((_shared(key), _shared(value)) for key, value in labels.items())),
+    )
+
+
+def _shared(value: object) -> str:
+    """`value` as text, kept once: thousands of rules say `version` and `v1`."""
+    return sys.intern(str(value))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

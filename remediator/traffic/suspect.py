@@ -78,12 +78,6 @@ def demand(labels: Mapping[str, str], policy: Policy) -> Demand | Refusal:
     all_mirrors = actions == {Action.REMOVE_MIRRORS} and policy.target.mirrors is MirrorScope.ALL
     if version is None and not all_mirrors:
         return _missing(policy.target.labels.version, labels, "which version is accused")
-    if Action.REVERT_TO_STABLE in actions and version == policy.target.stable:
-        return Refusal(
-            Reason.SUSPECT_IS_STABLE,
-            f"the alert accuses version {version}, which policy {policy.name} calls stable; "
-            "there is nothing better to send its traffic to",
-        )
     return Demand(Suspect(host, version), actions, policy.target.mirrors, policy.target.stable)
 
 

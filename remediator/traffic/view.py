@@ -7,6 +7,7 @@ into a patch. The weights here are *effective*: a route's only destination has a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from remediator.outcome import TargetRef
@@ -98,6 +99,16 @@ class RoutingObject:
             if route.protocol is protocol and route.index == index:
                 return route
         raise KeyError(f"{protocol}[{index}]")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChange:
+    """When somebody else than this program last changed where an object sends traffic."""
+
+    at: datetime
+    """In UTC; of whole seconds, for Kubernetes notes no more."""
+    by: str
+    """What managedFields calls the writer: `kubectl-edit`, `argocd-controller`. Empty if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

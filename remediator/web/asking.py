@@ -1,4 +1,4 @@
-"""Who asks for something by hand, and why: the JSON body of POST …/undo."""
+"""Who asks for something by hand, and why: the JSON body of POST …/undo, …/approve and …/reject."""
 
 from __future__ import annotations
 

@@ -51,6 +51,8 @@ def openapi() -> dict[str, Any]:
             "/api/v1/remediations": {"get": _remediations()},
             "/api/v1/remediations/{namespace}/{name}": {"get": _remediation()},
             "/api/v1/remediations/{namespace}/{name}/undo": {"post": _undo()},
+            "/api/v1/remediations/{namespace}/{name}/approve": {"post": _approve()},
+            "/api/v1/remediations/{namespace}/{name}/reject": {"post": _reject()},
             "/openapi.json": {"get": _document()},
             "/": {"get": _page()},
         },
@@ -214,7 +216,31 @@ def _undo() -> dict[str, Any]:
     }
     operation = _operation("undoRemediation", "Give back the traffic that a remediation took away.", answers)
     operation["parameters"] = _names()
-    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("UndoRequest")}}}
+    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("AskedBy")}}}
+    return operation
+
+
+def _approve() -> dict[str, Any]:
+    return _answer("approveRemediation", "Say yes to a plan that waits for a person, and carry it out.")
+
+
+def _reject() -> dict[str, Any]:
+    return _answer("rejectRemediation", "Say no to a plan that waits for a person.")
+
+
+def _answer(name: str, summary: str) -> dict[str, Any]:
+    answers = {
+        "200": _json("Done, or there was nothing to do; or the record waits for no answer.", "Answer"),
+        "400": _json("The body is wrong, or there is a query parameter.", "Error"),
+        "403": _json("Sent by a browser for a page of another site.", "Error"),
+        "404": _json("There is no such record.", "Error"),
+        "409": _json("Approved, and refused all the same: a guard, or the API server, says no.", "Answer"),
+        "413": _json("The body is larger than --max-body.", "Error"),
+        "503": _one_of("Not done; an approval that is written is carried out later.", "Answer", "Error"),
+    }
+    operation = _operation(name, summary, answers)
+    operation["parameters"] = _names()
+    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("AskedBy")}}}
     return operation
 
 

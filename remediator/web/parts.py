@@ -9,12 +9,13 @@ from typing import Protocol
 
 from remediator.alerts import Notification
 from remediator.cluster.port import Cluster
-from remediator.metrics import Metrics
+from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome
+from remediator.pipeline.approving import Answered
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.model import Mode
-from remediator.records.model import Request
+from remediator.records.model import Approval, Request
 from remediator.web.auth import Authenticator
 
 
@@ -24,11 +25,22 @@ class Remediates(Protocol):
     def handle(self, notification: Notification) -> tuple[AlertOutcome, ...]:
         """Do what the policies say for every alert. Never raises: a failure is an outcome."""
 
+    def brakes(self) -> Brakes:
+        """What holds the whole service back now. Never raises."""
+
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         """Give back the traffic that a remediation took away.
 
         Raises:
             NotFound: there is no such record. Forbidden, Rejected, Retriable: it could not be read.
+        """
+
+    def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
+        """Take a person's answer to a plan that waits for one, and carry it out.
+
+        Raises:
+            NotFound: there is no such record. Forbidden, Rejected, Conflict, Retriable: it could not be read, or the
+                answer not be written.
         """
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of remediations, as records/wire.py writes them, and of an undo: request and answer."""
+"""The JSON Schemas of remediations, as records/wire.py writes them, and of what people do to one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def record_schemas() -> dict[str, Schema]:
         "RemediationSpec": _spec(),
         "RemediationStatus": _status(),
         "JsonPatch": _json_patch(),
-        "UndoRequest": _undo_request(),
+        "AskedBy": _asked_by(),
         "Ending": _ending(),
+        "Answer": _answer(),
     }
 
 
@@ -74,8 +75,9 @@ def _spec() -> Schema:
                 "undo": said("What takes it back, preconditions first.", ref("JsonPatch")),
                 "holdUntil": TIME,
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
+                "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request"),
+            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "approval"),
         ),
     )
 
@@ -90,16 +92,6 @@ def _status() -> Schema:
         },
         optional=("afterSeconds", "after"),
     )
-    condition = closed(
-        {
-            "type": TEXT,
-            "status": {"enum": ["True", "False"]},
-            "reason": TEXT,
-            "message": TEXT,
-            "lastTransitionTime": TIME,
-        },
-        optional=("message",),
-    )
     return said(
         "What became of it.",
         closed(
@@ -111,11 +103,42 @@ def _status() -> Schema:
                 "finishedAt": TIME,
                 "resolved": said("Alerts that are over.", array(resolved)),
                 "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "conditions": array(condition),
+                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+                "judgedAt": TIME,
+                "askedAt": TIME,
+                "heardAt": TIME,
+                "conditions": array(_condition()),
             },
-            optional=("reason", "message", "appliedAt", "finishedAt", "resolved", "undo", "conditions"),
+            optional=(
+                *("reason", "message", "appliedAt", "finishedAt", "resolved", "undo", "verdicts", "judgedAt"),
+                *("askedAt", "heardAt", "conditions"),
+            ),
         ),
     )
+
+
+def _condition() -> Schema:
+    return closed(
+        {
+            "type": TEXT,
+            "status": {"enum": ["True", "False"]},
+            "reason": TEXT,
+            "message": TEXT,
+            "lastTransitionTime": TIME,
+        },
+        optional=("message",),
+    )
+
+
+def _verdict() -> Schema:
+    return closed(
+        {"guard": TEXT, "allows": {"enum": ["Yes", "No"]}, "reason": {"enum": list(Reason)}, "message": TEXT},
+        optional=("reason", "message"),
+    )
+
+
+def _approval() -> Schema:
+    return closed({"approved": {"type": "boolean"}, **_REQUEST, "at": TIME}, optional=("by", "reason", "at"))
 
 
 def _undo() -> Schema:
@@ -134,7 +157,7 @@ def _json_patch() -> Schema:
     return said("RFC 6902, for `kubectl patch --type=json`.", array(operation))
 
 
-def _undo_request() -> Schema:
+def _asked_by() -> Schema:
     by = {"minLength": 1, "maxLength": LONGEST["by"], "pattern": NO_CONTROLS, "default": ANONYMOUS}
     return closed(
         {
@@ -161,5 +184,17 @@ def _ending() -> Schema:
             "message": TEXT,
             "changes": said("What was put back: old → new.", array(TEXT)),
             "differences": said("What somebody has changed since.", array(difference)),
+        }
+    )
+
+
+def _answer() -> Schema:
+    return closed(
+        {
+            "remediation": ref("Remediation"),
+            "outcome": {"enum": list(Outcome)},
+            "reason": {"enum": list(Reason)},
+            "message": TEXT,
+            "changes": said("What was changed: old → new.", array(TEXT)),
         }
     )

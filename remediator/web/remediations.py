@@ -1,4 +1,5 @@
-"""GET /api/v1/remediations and one of them, from the index; POST …/undo: give the traffic back."""
+"""GET /api/v1/remediations and one of them, from the index; POST …/undo: give the traffic back; …/approve and …/reject:
+a person's answer to a plan that waits for one."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from flask.typing import ResponseReturnValue
 
 from remediator.errors import NotFound, NotSynced
 from remediator.logs import cut
-from remediator.outcome import Outcome
+from remediator.outcome import Outcome, Reason
+from remediator.pipeline.approving import Answered
 from remediator.pipeline.undoing import Ending
 from remediator.records.ledger import Ledger
-from remediator.records.model import Remediation
+from remediator.records.model import Approval, Remediation
 from remediator.records.wire import render
 from remediator.traffic.patch import ABSENT
 from remediator.web.asking import read_request
@@ -51,12 +53,7 @@ def remediation_routes(parts: Parts) -> Blueprint:
         refuse_unknown(request.args, ())
         return jsonify(render(_one(parts.cluster.ledger, *_possible(namespace, name))))
 
-    @blueprint.post("/<namespace>/<name>/undo", endpoint="undo")
-    def undo(namespace: str, name: str) -> ResponseReturnValue:
-        refuse_unknown(request.args, ())
-        asked = read_request(request, parts.max_body)
-        ending = parts.pipeline.undo(*_possible(namespace, name), asked)
-        return jsonify(ending_json(ending)), _STATUS.get(ending.outcome, 200)
+    _answer_people(blueprint, parts)
 
     @blueprint.errorhandler(NotFound)
     def missing(_error: NotFound) -> ResponseReturnValue:
@@ -66,6 +63,34 @@ def remediation_routes(parts: Parts) -> Blueprint:
         return jsonify(error=f"there is no remediation {which}; {there}"), 404
 
     return blueprint
+
+
+def _answer_people(blueprint: Blueprint, parts: Parts) -> None:
+    """What people may do to a record."""
+
+    @blueprint.post("/<namespace>/<name>/undo", endpoint="undo")
+    def undo(namespace: str, name: str) -> ResponseReturnValue:
+        refuse_unknown(request.args, ())
+        asked = read_request(request, parts.max_body)
+        ending = parts.pipeline.undo(*_possible(namespace, name), asked)
+        return jsonify(ending_json(ending)), _STATUS.get(ending.outcome, 200)
+
+    def answered(namespace: str, name: str, *, approved: bool) -> ResponseReturnValue:
+        refuse_unknown(request.args, ())
+        asked = read_request(request, parts.max_body)
+        now = datetime.fromtimestamp(parts.clock(), UTC)
+        answer = parts.pipeline.answer(*_possible(namespace, name), Approval(approved, asked.by, asked.reason, now))
+        # A person's no is what was asked for.
+        status = 200 if answer.reason is Reason.APPROVAL_REJECTED else _STATUS.get(answer.outcome, 200)
+        return jsonify(answer_json(answer)), status
+
+    @blueprint.post("/<namespace>/<name>/approve", endpoint="approve")
+    def approve(namespace: str, name: str) -> ResponseReturnValue:
+        return answered(namespace, name, approved=True)
+
+    @blueprint.post("/<namespace>/<name>/reject", endpoint="reject")
+    def reject(namespace: str, name: str) -> ResponseReturnValue:
+        return answered(namespace, name, approved=False)
 
 
 def ending_json(ending: Ending) -> dict[str, Any]:
@@ -80,6 +105,17 @@ def ending_json(ending: Ending) -> dict[str, Any]:
             {"path": each.path, "expected": _there(each.expected), "found": _there(each.found)}
             for each in ending.differences
         ],
+    }
+
+
+def answer_json(answer: Answered) -> dict[str, Any]:
+    """What became of a person's answer."""
+    return {
+        "remediation": render(answer.record),
+        "outcome": answer.outcome.value,
+        "reason": answer.reason.value,
+        "message": answer.message,
+        "changes": list(answer.changes),
     }
 
 

@@ -1,0 +1,57 @@
+"""What of a record is looked up by time: when it changed something, whom it accuses, and what it is about to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from remediator.policies.model import Mode
+from remediator.records.model import Phase, Remediation
+from remediator.traffic.hosts import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """A record, as the guards' questions find it."""
+
+    target_uid: str
+    """Of its routing object."""
+    made_at: datetime | None
+    """When it changed its target, whatever became of that; None: it did not."""
+    observed_at: datetime | None
+    """When it was found that it would have; None: it was not of mode Observe, or would not."""
+    begun: bool
+    """Whether its patch is about to be made, or may be made already: nobody has written the end of it."""
+    counts: bool
+    """Whether it counts for the fleet's budget; what people do by hand does not."""
+    accused: tuple[Host, ...]
+    """The services of which it accuses a version; empty once its alerts are over, or a person says otherwise."""
+    heard_at: datetime | None
+    """When its alert was heard last; None: it is not stored yet."""
+    awaiting: bool
+    """Whether it waits for a person."""
+    begun_at: datetime | None
+    """When its patch was begun, or was to be tried anew; None: it is not stored yet."""
+
+
+def moments(record: Remediation) -> Moments:
+    """The moments of a record."""
+    intent, status, phase = record.intent, record.status, record.status.phase
+    by_alert = intent.request is None
+    enforced = intent.mode is Mode.ENFORCE or (intent.mode is Mode.APPROVE and record.approved)
+    hosts = dict.fromkeys(suspect.host for suspect in sorted(record.accused, key=str) if suspect.version)
+    return Moments(
+        target_uid=intent.target.uid,
+        made_at=status.applied_at if phase in (Phase.APPLIED, Phase.UNDONE) else None,
+        observed_at=status.finished_at if phase is Phase.OBSERVED else None,
+        begun=by_alert and enforced and phase is Phase.PLANNED and bool(intent.patch),
+        counts=by_alert,
+        accused=tuple(hosts),
+        heard_at=_last(status.judged_at, status.heard_at) or record.created_at,
+        awaiting=phase is Phase.AWAITING_APPROVAL,
+        begun_at=status.judged_at or record.created_at,
+    )
+
+
+def _last(*moments: datetime | None) -> datetime | None:
+    return max((moment for moment in moments if moment is not None), default=None)
