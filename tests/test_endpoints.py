@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from remediator.cluster.endpoints import counted, counted_in, pods_wanted, selected, selector, service
+from remediator.cluster.endpoints import NO_PODS, counted, counted_in, pods_wanted, selected, selector, service
 from remediator.guards.stable_ready import Readiness
 from remediator.traffic.hosts import Host, resolve
 from remediator.traffic.view import Destination
@@ -185,6 +185,15 @@ class TestAFolder:
     def test_says_that_a_host_outside_cannot_be_counted(self) -> None:
         outside = Destination(Host("api.example.org"))
         assert Readiness(outside, 0, 0, NO_SERVICE) == counted_in((endpoint_slice(),), (), outside, {})
+
+    def test_without_pods_a_slice_speaks_for_its_endpoints(self) -> None:
+        found = endpoint_slice(endpoint("10.0.0.1", "a", ready=True), endpoint("10.0.0.2", "b", ready=False))
+        found["metadata"]["labels"]["version"] = "v2"
+        assert Readiness(REVIEWS, 1, 2) == counted_in((found,), (), REVIEWS, V2)
+
+    def test_without_pods_and_labels_nobody_knows(self) -> None:
+        found = endpoint_slice(endpoint("10.0.0.1", "a", ready=True))
+        assert Readiness(REVIEWS, 0, 0, NO_PODS) == counted_in((found,), (), REVIEWS, V2)
 
     def test_takes_a_number_for_the_text_that_was_meant(self) -> None:
         """YAML reads `version: 2` as one, and so does the DestinationRule's."""

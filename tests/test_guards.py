@@ -499,7 +499,7 @@ NOT_READY = Reason.STABLE_NOT_READY
         pytest.param((ready(999, 1000),), "99.9%", None, "999 of 1000", id="999 of 1000 is 99.9 percent"),
         pytest.param((ready(1, 1),), "100%", None, "1 of 1", id="the only one is all"),
         pytest.param((ready(99, 100),), "100%", NOT_READY, "99 of 100 endpoints ready (99 %)", id="all but one"),
-        pytest.param((ready(0, 0),), "1%", NOT_READY, "reviews.shop subset v1: 0 of 0 endpoints ready;",
+        pytest.param((ready(0, 0),), "1%", NOT_READY, "reviews.shop subset v1: it has no endpoints;",
                      id="there is none"),
         pytest.param((ready(0, 3),), "0.1%", NOT_READY, "0 of 3 endpoints ready (0 %)", id="none is ready"),
         pytest.param((ready(2, 2, "may not list endpointslices"),), "80%", NOT_READY, "not known, may not list"

@@ -21,6 +21,7 @@ SERVICE_LABEL: Final = "kubernetes.io/service-name"
 """What says on an EndpointSlice whose endpoints it has."""
 
 NO_SERVICE: Final = "it is no Kubernetes service, so its endpoints cannot be counted"
+NO_PODS: Final = "the folder holds no Pods, and no labels of its EndpointSlices say which endpoints are of that version"
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _KEY: Final = re.compile(rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_NAME}")
@@ -106,11 +107,12 @@ def counted_in(
         return unknown(destination, NO_SERVICE)
     namespace, name = found
     own = [each for each in slices if reference(each).namespace == namespace and _has(each, {SERVICE_LABEL: name})]
-    near = [pod for pod in pods if reference(pod).namespace == namespace]
-    if not near:
-        # Nobody wrote the pods down: then what somebody wrote on a slice is meant for its endpoints.
-        own = [each for each in own if _has(each, labels)]
-        return counted(destination, own, {})
+    everywhere = list(pods)
+    if labels and not everywhere:
+        # Nobody wrote pods down: then what somebody wrote on a slice is meant for its endpoints.
+        alike = [each for each in own if _has(each, labels)]
+        return counted(destination, alike, {}) if alike or not own else unknown(destination, NO_PODS)
+    near = (pod for pod in everywhere if reference(pod).namespace == namespace)
     return counted(destination, own, labels, selected(near, labels))
 
 

@@ -31,8 +31,9 @@ class Readiness:
     def __str__(self) -> str:
         if self.unknown:
             return f"{self.destination}: not known, {self.unknown}"
-        share = f" ({100 * self.share:.4g} %)" if self.total else ""
-        return f"{self.destination}: {self.ready} of {self.total} endpoints ready{share}"
+        if not self.total:
+            return f"{self.destination}: it has no endpoints"
+        return f"{self.destination}: {self.ready} of {self.total} endpoints ready ({100 * self.share:.4g} %)"
 
 
 def evaluate(found: Sequence[Readiness] | None, least: float) -> Verdict:
