@@ -136,6 +136,15 @@ class Stage:
         found = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
         if found != records:
             raise RuntimeError(f"{records} records were expected; the API server has {found}")
+        with contextlib.suppress(TimeoutError):  # it may be that of another kind which was stored last
+            wait_until(self._told_all, "the API server's watches have told of all records", timeout=30)
+
+    def _told_all(self) -> bool:
+        """Whether what the API server tells its watches from is what etcd has. After thousands of changes behind its
+        back it takes a while, and the service waits for what its watch tells."""
+        none = f"{history.EVERYWHERE}?fieldSelector=metadata.name%3Dnone"
+        stored = self.admin.get(none)["metadata"]["resourceVersion"]
+        return int(self.admin.get(f"{none}&resourceVersion=0")["metadata"]["resourceVersion"]) >= int(stored)
 
     # -- VirtualServices
 

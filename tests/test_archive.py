@@ -292,7 +292,7 @@ def test_what_cannot_be_understood_is_left_out_and_said_once(caplog: pytest.LogC
     made = Archive()
     sink = RecordSink(made)
     sink.put(body(at()))
-    broken = body(at())
+    broken = body(at(version="2"))
     broken["spec"]["mode"] = "Maybe"
 
     for _ in range(3):
@@ -305,6 +305,15 @@ def test_what_cannot_be_understood_is_left_out_and_said_once(caplog: pytest.LogC
     assert at() == made.get("shop", "canary-1")
     sink.put(broken)
     assert 2 == len(caplog.messages), "it was whole in between"
+
+
+def test_the_news_of_our_own_write_only_says_that_it_was_told() -> None:
+    made = Archive()
+    made.advance(at(), None)
+    assert not made.told("shop", "canary-1", "7")
+    assert None is made.ahead(at(), NOON)
+    RecordSink(made).put(body(at()))
+    assert (0, at()) == (made.ahead(at(), NOON), made.get("shop", "canary-1"))
 
 
 @given(st.data())

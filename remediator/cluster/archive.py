@@ -94,6 +94,22 @@ class Archive:
             self._put(packed, self._count)
             self._news.notify_all()
 
+    def told(self, namespace: str, name: str, version: str, *, listed: bool = False) -> bool:
+        """Take the news of a record that is known at this very version, as we have written it: all that is new is that
+        its source has told of it. False: it is not known so.
+
+        Args:
+            listed: as for `put`.
+        """
+        with self._news:
+            known = self._packed.get((namespace, name))
+            if known is None or known.version != version:
+                return False
+            self._count += not listed
+            self._put(replace(known, told=True), self._count)
+            self._news.notify_all()
+            return True
+
     def drop(self, namespace: str, name: str) -> None:
         """Forget the record; nothing happens if it is not there."""
         with self._lock:

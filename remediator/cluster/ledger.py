@@ -51,6 +51,8 @@ class RecordSink:
     def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:
         """Add a record. One that cannot be understood is said once, and left out."""
         name = answers.name(body)
+        if self._archive.told(*name, str(body["metadata"].get("resourceVersion")), listed=listed):
+            return  # our own write, which is known
         try:
             record = _parsed(body)
         except RecordError as error:

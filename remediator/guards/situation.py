@@ -74,6 +74,7 @@ class Situation:
     targets: int = 1
     """How many routing objects would be changed for this alert."""
     wrong: str | None = None
-    """What is wrong with the patched object."""
+    """What is wrong with the patched object, by the proof that every proposal goes through (traffic/proof.py): where
+    there is something, there is no patch either."""
     approved: bool = False
     """A person has approved it: they looked at its age."""

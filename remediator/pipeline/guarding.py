@@ -177,7 +177,6 @@ class Guarding:
                     pauses=around.pauses,
                     readiness=around.readiness if case.policy.guards.stable_ready else (),
                     history=self._history(work, case, around.accusations),
-                    wrong=around.wrong,
                     approved=case.number in exempt.approved,
                 )
                 yield case.number, judge(asked)
@@ -209,7 +208,7 @@ class Guarding:
         wanted = any(case.policy.guards.stable_ready for case, planned in work.paired if planned is True)
         readiness = self._readiness(work) if wanted else ()
         accusations = tuple(self._accusations(work, self.now()))
-        return _Around(self.cluster.brake.pauses(), readiness, work.disproof(), accusations)
+        return _Around(self.cluster.brake.pauses(), readiness, accusations)
 
     def _readiness(self, work: Work) -> tuple[Readiness, ...] | None:
         found = []
@@ -272,7 +271,6 @@ class _Around:
 
     pauses: tuple[Pause, ...]
     readiness: tuple[Readiness, ...] | None
-    wrong: str | None
     accusations: tuple[Accused, ...]
 
 

@@ -17,10 +17,8 @@ from remediator.policies.model import Mode, Policy, PolicySet
 from remediator.records.model import Request
 from remediator.traffic.exposure import Facts
 from remediator.traffic.hosts import Host, service_namespace
-from remediator.traffic.proof import disproof
 from remediator.traffic.proposal import Proposal, propose
 from remediator.traffic.suspect import Demand, Refusal, Suspect, accused, demand
-from remediator.traffic.suspect import suspects as demanded
 
 _MOST_NAMED = 10
 
@@ -81,12 +79,6 @@ class Work:
     def paired(self) -> tuple[tuple[Case, Refusal | bool], ...]:
         """Each case with the planner's verdict on it."""
         return tuple(zip(self.cases, self.proposal.verdicts, strict=True))
-
-    def disproof(self) -> str | None:
-        """What is wrong with the patched object, looked at once more; None: nothing."""
-        granted = [case.demand for case, verdict in self.paired if verdict is True]
-        accused = near(self.snapshot, self.accused) | demanded(granted)
-        return disproof(self.snapshot.routing, self.proposal.after, self.facts, granted, accused)
 
     def refused(self, case: Case, verdict: Refusal | bool) -> AlertOutcome:
         """The row of a case that takes no part: refused, or (False) with nothing to do."""
