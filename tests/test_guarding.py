@@ -20,9 +20,11 @@ from remediator.guards.situation import Bounds
 from remediator.guards.stable_ready import Readiness
 from remediator.guards.verdict import against
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.pipeline.storm import ACTION, Storm
 from remediator.policies.intervals import TimeInterval, TimeRange
 from remediator.policies.model import Action, Guards, Mode, TargetSpec
 from remediator.records.events import Event
+from remediator.records.journal import Journal
 from remediator.records.model import Approval, Phase, Remediation
 from remediator.records.pauses import FLEET
 from remediator.traffic.hosts import resolve
@@ -241,6 +243,11 @@ def told(mesh: Mesh) -> list[Event]:
     """What was told of its records, and of the alert itself."""
     names = {record.name for record in own(mesh)}
     return [event for event in mesh.cluster.ledger.events.values() if event.record in names]
+
+
+def spendings(mesh: Mesh) -> list[str | None]:
+    """The records on whose targets it was told that the budget is spent."""
+    return [event.record for event in mesh.cluster.ledger.events.values() if event.action == ACTION]
 
 
 def weights(mesh: Mesh) -> list[int]:
@@ -795,6 +802,23 @@ class TestTheBudget:
         ratings = alert(labels(name="ratings"), fingerprint=FINGERPRINT)
         assert [("Denied", "BudgetSpent")] == words(mesh.deliver(ratings, bounds=bounds))
         assert [("Applied", "Patched")] == words(mesh.deliver(OTHER, bounds=bounds))
+
+    def test_spent_by_what_is_only_begun_is_told_once_it_is_made(self, mesh_of: MeshOf) -> None:
+        """Found by test_guards_real.py: where the first refusal came before the first patch, it was never told."""
+        mesh = mesh_of(CANARY, RULE, *RATINGS)
+        budget, storm = Budget(1, TEN_MINUTES), Storm()
+        journal = Journal(mesh.cluster.ledger, lambda: NOW)
+        mesh.cluster.step = lambda name: die(name) if name == "patch" else None
+        with pytest.raises(Crash):
+            mesh.deliver(OTHER, bounds=Bounds(budget=budget))
+        storm.tell(journal, budget)
+        assert [] == spendings(mesh)
+        mesh.cluster.step = lambda _name: None
+        mesh.deliver(OTHER, bounds=Bounds(budget=budget))
+        for _ in range(2):
+            storm.tell(journal, budget)
+        (record,) = mesh.records
+        assert [record.name] == spendings(mesh)
 
     def test_is_spent_by_a_patch_that_was_undone_before_anybody_said_that_it_was_made(self, mesh_of: MeshOf) -> None:
         """Found by test_guards_stateful.py: the record was Undone, and had never been Applied."""

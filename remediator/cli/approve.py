@@ -6,20 +6,12 @@ from typing import Any
 
 import click
 
-from remediator.cli.options import records_options, request_options
+from remediator.cli.options import answer_options
 
 
 @click.command()
 @click.argument("name", metavar="NAME|NAMESPACE/NAME")
-@request_options
-@click.option(
-    "--wait",
-    metavar="DURATION",
-    default="15s",
-    show_default=True,
-    help="How long to wait until a service has acted on it; 0 does not.",
-)
-@records_options
+@answer_options
 def approve(**values: Any) -> None:
     """Say yes to a plan that waits for a person (mode Approve).
 

@@ -121,6 +121,22 @@ def request_options(command: Decorated) -> Decorated:
     return _all_of(options)(command)
 
 
+def answer_options(command: Decorated) -> Decorated:
+    """What `approve` and `reject` share."""
+    options: list[Decorator] = [
+        request_options,
+        click.option(
+            "--wait",
+            metavar="DURATION",
+            default="15s",
+            show_default=True,
+            help="How long to wait until a service has acted on it; 0 does not.",
+        ),
+        records_options,
+    ]
+    return _all_of(options)(command)
+
+
 def by_hand_options(command: Decorated) -> Decorated:
     """What `rollback` and `stop-mirror` share."""
     options: list[Decorator] = [

@@ -18,7 +18,7 @@ from remediator.outcome import Outcome
 from remediator.pipeline import approving
 from remediator.pipeline.shell import Pipeline
 from remediator.records.ledger import Head
-from remediator.records.model import Phase, Remediation
+from remediator.records.model import Remediation
 
 EVERY_S: Final = 1.0
 """About so often the index is asked who waits; no request is made."""
@@ -89,7 +89,7 @@ class Approvals:
     def _see_to(self, head: Head, failures: list[str]) -> None:
         ledger, now = self._pipeline.cluster.ledger, self._pipeline.clock.now()
         record = ledger.get(*head.key)
-        if record is None or record.status.phase is not Phase.AWAITING_APPROVAL or record.name in self._pipeline.busy:
+        if record is None or not record.waits or record.name in self._pipeline.busy:
             return
         end = approving.expires_at(record, self._pipeline.bounds.approve_within)
         try:

@@ -14,7 +14,8 @@ from remediator.alerts import Alert, Status
 from remediator.cluster.port import Snapshot
 from remediator.errors import Conflict
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline.preparation import Case, Work, plan_work, switch_of
+from remediator.pipeline.preparation import Case, Work, by_host, plan_work, switch_of
+from remediator.pipeline.rows import row_of
 from remediator.pipeline.telling import announce
 from remediator.policies.model import Guards, Mode, Policy, PolicySet, TargetSpec
 from remediator.policies.quantities import format_duration
@@ -29,7 +30,7 @@ from remediator.records.model import (
     Phase,
     Remediation,
 )
-from remediator.traffic.suspect import Demand, Suspect
+from remediator.traffic.suspect import Demand, Refusal, Suspect
 
 _ATTEMPTS = 5
 
@@ -51,18 +52,7 @@ class Answered:
     @property
     def row(self) -> AlertOutcome:
         """In the words of an outcome, for log and metric."""
-        intent = self.record.intent
-        return AlertOutcome(
-            fingerprint=intent.alert.fingerprint,
-            alertname=intent.alert.alertname,
-            policy=intent.policy.name,
-            target=intent.target.ref,
-            outcome=self.outcome,
-            reason=self.reason,
-            message=self.message,
-            changes=self.changes,
-            remediation=self.record.name,
-        )
+        return row_of(self.record, self.outcome, Refusal(self.reason, self.message), self.changes)
 
 
 def write_answer(journal: Journal, record: Remediation, approval: Approval) -> Remediation | Answered:
@@ -75,8 +65,8 @@ def write_answer(journal: Journal, record: Remediation, approval: Approval) -> R
     """
     for _ in range(_ATTEMPTS):
         if record.approval is not None:
-            return record if record.approval.approved is approval.approved and _waits(record) else _not_awaiting(record)
-        if not _waits(record):
+            return record if record.approval.approved is approval.approved and record.waits else _not_awaiting(record)
+        if not record.waits:
             return _not_awaiting(record)
         try:
             return journal.approve(record, approval)
@@ -85,22 +75,13 @@ def write_answer(journal: Journal, record: Remediation, approval: Approval) -> R
     raise Conflict(f"the record {record} changed {_ATTEMPTS} times while the answer was written")
 
 
-def _waits(record: Remediation) -> bool:
-    return record.status.phase is Phase.AWAITING_APPROVAL
-
-
 def _not_awaiting(record: Remediation) -> Answered:
     approval = record.approval
-    said = "" if approval is None else f"{'approved' if approval.approved else 'rejected'}{_by(approval)}"
+    said = "" if approval is None else f"{'approved' if approval.approved else 'rejected'}{approval.signature}"
     message = f"{record.name} waits for no answer: it is {record.status.phase}" + (f", {said}" if said else "")
-    if said and _waits(record):
+    if said and record.waits:
         message = f"{record.name} was {said} already; the first answer counts"
     return Answered(record, Outcome.UNCHANGED, Reason.NOT_AWAITING, message)
-
-
-def _by(approval: Approval) -> str:
-    by = f" by {approval.by}" if approval.by else ""
-    return by + (f": {approval.reason}" if approval.reason else "")
 
 
 # -- what is carried out
@@ -109,13 +90,9 @@ def _by(approval: Approval) -> str:
 def work_of(record: Remediation, live: Snapshot, policies: PolicySet, ceiling: Mode) -> Work:
     """The work that a record's intent is, planned on the object as it is now."""
     cases = tuple(_cases(record, policies))
-    accused: dict[object, frozenset[Suspect]] = {}
-    for case in cases:
-        suspect = case.demand.suspect
-        if suspect.version is not None:
-            accused[suspect.host] = accused.get(suspect.host, frozenset()) | {suspect}
+    accused = by_host(case.demand.suspect for case in cases if case.demand.suspect.version is not None)
     mode = switch_of(live).cap(Mode.APPROVE.capped(ceiling))
-    return plan_work(live, mode, cases, accused)  # type: ignore[arg-type] # hosts are texts
+    return plan_work(live, mode, cases, accused)
 
 
 def _cases(record: Remediation, policies: PolicySet) -> Iterator[Case]:
@@ -174,7 +151,7 @@ def expires_at(record: Remediation, patience: timedelta) -> datetime | None:
 
 def reject(journal: Journal, record: Remediation) -> Remediation:
     """End a record that a person said no to, and tell it on the target."""
-    message = f"rejected{_by(record.approval or Approval(approved=False))}"
+    message = f"rejected{record.approval.signature if record.approval else ''}"
     return _ended(journal, record, Conclusion(Phase.REJECTED, Reason.APPROVAL_REJECTED, message), REJECT)
 
 
@@ -190,8 +167,7 @@ def expire(journal: Journal, record: Remediation, patience: timedelta) -> Remedi
 def resolve(journal: Journal, record: Remediation) -> Remediation:
     """End a record that waits for a person, if all of its alerts are over: nobody has to decide any more."""
     over = {each.fingerprint for each in record.status.resolved}
-    waits = record.status.phase is Phase.AWAITING_APPROVAL
-    if not waits or {fingerprint for fingerprint, _ in record.intent.firings} - over:
+    if not record.waits or {fingerprint for fingerprint, _ in record.intent.firings} - over:
         return record
     message = "its alert is over, so there is nothing left to decide"
     return _ended(journal, record, Conclusion(Phase.EXPIRED, Reason.RESOLVED, message), EXPIRE)

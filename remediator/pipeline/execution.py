@@ -204,7 +204,7 @@ class _Execution:
             raise _Again
         if self._is_approved(record) and self._separated({case.number for case in covered}):
             return self._advance()
-        is_awaited = record.status.phase is Phase.AWAITING_APPROVAL and self._is_approved(record)
+        is_awaited = record.waits and self._is_approved(record)
         is_open = record.status.phase in (Phase.PLANNED, Phase.FAILED)
         if is_awaited or (is_open and (record.approval is None or self._is_approved(record))):
             return self._take_up(record, first)

@@ -64,7 +64,7 @@ def exempt(work: Work, journal: Journal, patience: timedelta) -> Exempt:
         records = _speaking(work, journal, case)
         if any(agreed(record, journal.now(), patience) for record in records):
             approved.add(case.number)
-        elif work.mode is Mode.APPROVE and any(_waits(record) for record in records):
+        elif work.mode is Mode.APPROVE and any(record.waits for record in records):
             waiting.add(case.number)
     return Exempt(frozenset(waiting), frozenset(approved))
 
@@ -86,16 +86,10 @@ def _speaking(work: Work, journal: Journal, case: Case) -> tuple[Remediation, ..
     return tuple(each for each in journal.answering(*firing_of(case)) if each.intent.target.uid == uid)
 
 
-def _waits(record: Remediation) -> bool:
-    return record.status.phase is Phase.AWAITING_APPROVAL
-
-
 def rejection(record: Remediation) -> str:
     """That a person's no stands, in words."""
-    approval = record.approval
-    by = f" by {approval.by}" if approval and approval.by else ""
-    why = f": {approval.reason}" if approval and approval.reason else ""
-    return f"{record.name} was rejected{by}{why}. An alert that fires anew is asked about again"
+    signature = record.approval.signature if record.approval else ""
+    return f"{record.name} was rejected{signature}. An alert that fires anew is asked about again"
 
 
 def settle_others(work: Work, journal: Journal, cases: Iterable[Case], record: Remediation) -> None:

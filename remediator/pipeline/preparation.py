@@ -113,7 +113,7 @@ def prepare(alerts: Sequence[Alert], policies: PolicySet, cluster: Cluster, ceil
             cases.append(found)
         else:
             rows.append((number, found))
-    field = _Field(_by_host(suspects), ceiling)
+    field = _Field(by_host(suspects), ceiling)
     rows += field.look_up(cases, cluster)
     cases = _without(cases, rows)
     works = field.propose(cases)
@@ -148,7 +148,8 @@ def _triage(number: int, alert: Alert, policies: PolicySet) -> tuple[Case | Aler
     return Case(number, alert, policy, wanted), suspect
 
 
-def _by_host(suspects: Iterable[Suspect]) -> Accused:
+def by_host(suspects: Iterable[Suspect]) -> Accused:
+    """The accused versions of each host."""
     found: dict[Host, set[Suspect]] = {}
     for suspect in suspects:
         found.setdefault(suspect.host, set()).add(suspect)

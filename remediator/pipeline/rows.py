@@ -9,6 +9,7 @@ from remediator.alerts import Alert
 from remediator.errors import ClusterError, NotSynced
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.policies.model import Policy
+from remediator.records.model import Remediation
 from remediator.traffic.suspect import Refusal
 
 Rows = Iterable[tuple[int, AlertOutcome]]
@@ -27,6 +28,22 @@ def row(
         outcome=outcome,
         reason=why.reason,
         message=why.message,
+    )
+
+
+def row_of(record: Remediation, outcome: Outcome, why: Refusal, changes: tuple[str, ...]) -> AlertOutcome:
+    """What became of a record, in the words of an outcome: for log, metric and Event."""
+    intent = record.intent
+    return AlertOutcome(
+        fingerprint=intent.alert.fingerprint,
+        alertname=intent.alert.alertname,
+        policy=intent.policy.name,
+        target=intent.target.ref,
+        outcome=outcome,
+        reason=why.reason,
+        message=why.message,
+        changes=changes,
+        remediation=record.name,
     )
 
 

@@ -30,7 +30,7 @@ from remediator.pipeline.undoing import Ending, tell, undo
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
 from remediator.records.journal import Journal
-from remediator.records.model import Approval, Phase, Remediation, Request
+from remediator.records.model import Approval, Remediation, Request
 from remediator.traffic.suspect import Refusal
 
 
@@ -138,7 +138,7 @@ class Pipeline:
         record = self.cluster.ledger.read(namespace, name)
         with self.busy.at(name):
             end = approving.expires_at(record, self.bounds.approve_within)
-            if record.status.phase is Phase.AWAITING_APPROVAL and end is not None and self.clock.now() >= end:
+            if record.waits and end is not None and self.clock.now() >= end:
                 return self.end_waiting(record)
             written = approving.write_answer(self.journal, record, approval)
             if isinstance(written, Answered):
@@ -189,7 +189,7 @@ class Pipeline:
         # Of several alerts that one patch answers, the worst end is told.
         row = min((row for _, row in rows), key=_severity)
         now = self.cluster.ledger.read(record.namespace, record.name)
-        if now.status.phase is Phase.AWAITING_APPROVAL:
+        if now.waits:
             now = approving.conclude(self.journal, now, row)
         return Answered(now, row.outcome, row.reason, row.message, row.changes)
 

@@ -24,7 +24,8 @@ class Storm:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told_at: datetime | None = None
+        self._logged_at: datetime | None = None
+        self._announced_at: datetime | None = None
 
     def tell(self, journal: Journal, budget: Budget) -> None:
         """Tell it in the log, and on the target of the latest remediation; once in the budget's window. Never raises.
@@ -33,24 +34,32 @@ class Storm:
         they do not know the same one to be the latest.
         """
         now = journal.now()
-        if not self._is_news(now, budget):
-            return
-        _log.error("%s", _words(budget), extra={"budget": str(budget)})
+        with self._lock:
+            if not _was(self._logged_at, now, budget):
+                self._logged_at = now
+                _log.error("%s", _words(budget), extra={"budget": str(budget)})
+            last = self._news(journal, now, budget)
+        if last is not None:
+            announce(journal.ledger, [_event(last, budget, journal)])
+
+    def _news(self, journal: Journal, now: datetime, budget: Budget) -> Remediation | None:
+        """On which remediation it is to be told now; None: it was told, or all that took the budget is only begun, so
+        that the next refusal tells it."""
+        if _was(self._announced_at, now, budget):
+            return None
         try:
             tally = journal.ledger.tally(now - budget.window)
             last = journal.ledger.get(*tally.latest) if tally.latest else None
         except ClusterError as error:
-            _log.warning("no Event tells that the budget is spent: %s", error)
-            return
+            _log.warning("no Event tells yet that the budget is spent: %s", error)
+            return None
         if last is not None:
-            announce(journal.ledger, [_event(last, budget, journal)])
+            self._announced_at = now
+        return last
 
-    def _is_news(self, now: datetime, budget: Budget) -> bool:
-        with self._lock:
-            if self._told_at is not None and now - self._told_at < budget.window:
-                return False
-            self._told_at = now
-            return True
+
+def _was(told_at: datetime | None, now: datetime, budget: Budget) -> bool:
+    return told_at is not None and now - told_at < budget.window
 
 
 def _words(budget: Budget) -> str:

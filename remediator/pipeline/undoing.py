@@ -16,6 +16,7 @@ from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.endings import failure
+from remediator.pipeline.rows import row_of
 from remediator.pipeline.telling import announce, undo_event
 from remediator.records.journal import Journal
 from remediator.records.ledger import Ledger
@@ -59,18 +60,7 @@ class Ending:
     @property
     def row(self) -> AlertOutcome:
         """In the words of an outcome, for log, metric and Event."""
-        intent = self.record.intent
-        return AlertOutcome(
-            fingerprint=intent.alert.fingerprint,
-            alertname=intent.alert.alertname,
-            policy=intent.policy.name,
-            target=intent.target.ref,
-            outcome=self.outcome,
-            reason=self.reason,
-            message=self.message,
-            changes=self.changes,
-            remediation=self.record.name,
-        )
+        return row_of(self.record, self.outcome, Refusal(self.reason, self.message), self.changes)
 
 
 def tell(ledger: Ledger, ending: Ending, request: Request, now: datetime) -> None:

@@ -141,7 +141,7 @@ class Journal:
         """Write how it ended that nobody carried out, if it still waits for a person; else it stays as it is."""
 
         def ended(current: Remediation) -> Remediation | None:
-            waits = current.status.phase is Phase.AWAITING_APPROVAL and current.approval == record.approval
+            waits = current.waits and current.approval == record.approval
             return current.ended(end, self.now()) if waits else None
 
         return self._written(record, ended)

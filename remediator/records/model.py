@@ -172,6 +172,12 @@ class Approval:
     at: datetime | None = None
     """As they say; None: they did not."""
 
+    @property
+    def signature(self) -> str:
+        """By whom and why, as the end of a sentence; empty: they did not say."""
+        by = f" by {self.by}" if self.by else ""
+        return by + (f": {self.reason}" if self.reason else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
@@ -234,6 +240,11 @@ class Remediation:
     def unproven(self) -> bool:
         """Whether it is not known to be carried out; it was, all the same, if the object names it."""
         return self.status.phase in (Phase.PLANNED, Phase.FAILED, Phase.EXPIRED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person is to decide, and has not been obeyed yet."""
+        return self.status.phase is Phase.AWAITING_APPROVAL
 
     @property
     def approved(self) -> bool:
