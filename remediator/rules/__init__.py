@@ -1,0 +1,6 @@
+"""Prometheus rules: the definitions of the alerts that policies answer.
+
+model       ── what a rule file says, as values
+reading     ── from a PrometheusRule object or a plain rule file
+promql      ── what an expression selects, and which labels it keeps (the only home of promql_parser)
+"""

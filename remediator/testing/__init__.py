@@ -1,0 +1,1 @@
+"""Tests of policies as files beside them: what `remediator test` runs."""
