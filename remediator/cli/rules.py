@@ -26,7 +26,8 @@ def rules() -> None:
 def render(files: tuple[str, ...], plain: bool, folder: Path | None, **values: Any) -> None:
     """Print the rules as PrometheusRule objects.
 
-    `mesh-wide` judges every version of every service; `remediator` watches the remediator itself. Without a name, both.
+    `mesh-wide` judges every version of every service; `remediator` tells when the service does not work. Without a
+    name, both.
 
     \b
     Example: for kube-prometheus-stack, which loads what carries its release's name

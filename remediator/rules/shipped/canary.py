@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from remediator.rules.model import AlertingRule, RecordingRule, RuleGroup
 from remediator.rules.shipped.counts import comparison, counts
-from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, unreachable, without_traffic
+from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, without_traffic
 from remediator.rules.shipped.evidence import dispersion, enough
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import live
 from remediator.rules.shipped.text import duration
+from remediator.rules.shipped.unreachable import unreachable
 
 Rules = Iterator[RecordingRule | AlertingRule]
 

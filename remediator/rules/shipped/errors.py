@@ -10,7 +10,7 @@ from remediator.rules.shipped.counts import record
 from remediator.rules.shipped.evidence import error_evidence
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import MIRRORED, Side
-from remediator.rules.shipped.text import SERVICE, duration
+from remediator.rules.shipped.text import duration
 
 _BY = "Error ratio is {{ $value | humanizePercentage }} above that of the other versions over"
 
@@ -66,17 +66,12 @@ def ratio_above_stable(
 def failing(side: Side, parameters: Parameters) -> Iterator[RecordingRule | AlertingRule]:
     """Versions that fail whatever the others do: nobody to compare with, or all fail alike. People decide."""
     window = parameters.windows.short
-    text = duration(window)
-
-    def over(level: str, what: str) -> str:
-        return side.over(side.series(level, what), window)
-
-    ratio = f"mesh_{side.name}_version:failing:ratio{text}"
+    ratio = f"mesh_{side.name}_version:failing:ratio{duration(window)}"
+    errors = side.over(side.series("version", "errors"), window)
+    requests = side.over(side.series("version", "requests"), window)
     mirrored = f"\nand {MIRRORED}" if side.mirrors else ""
-    errors, requests = over("version", "errors"), over("version", "requests")
     yield record(
-        ratio,
-        f"({errors} >= {parameters.min_errors})\n/ ({requests})\n> {parameters.failing_ratio:g}{mirrored}",
+        ratio, f"({errors} >= {parameters.min_errors})\n/ ({requests})\n> {parameters.failing_ratio:g}{mirrored}"
     )
     yield from Alert(
         name=f"{side.accuses}ErrorRatioHighNoBaseline",
@@ -85,10 +80,17 @@ def failing(side: Side, parameters: Parameters) -> Iterator[RecordingRule | Aler
         severity="critical",
         remediation="None",
         summary=f"{ACCUSED} fails and no other version serves enough to compare with",
-        description=f"Error ratio is {{{{ $value | humanizePercentage }}}} over {text}; "
+        description=f"Error ratio is {{{{ $value | humanizePercentage }}}} over {duration(window)}; "
         "whether another version would do better is unknown.",
         wait=60,
     ).rules(parameters)
+    yield from _both_failing(side, ratio, parameters)
+
+
+def _both_failing(side: Side, ratio: str, parameters: Parameters) -> Iterator[AlertingRule]:
+    window = parameters.windows.short
+    errors = side.over(side.series("siblings", "errors"), window)
+    requests = side.over(side.series("siblings", "requests"), window)
     accused = "\n    or\n    ".join(
         proven(side, each, parameters).replace("\n", " ") for each in dict.fromkeys((side.base, window))
     )
@@ -97,7 +99,7 @@ def failing(side: Side, parameters: Parameters) -> Iterator[RecordingRule | Aler
         expression=f"""
 (
   {ratio}
-  and ({over("siblings", "errors")}) / ({over("siblings", "requests")}) > {parameters.failing_ratio:g}
+  and ({errors}) / ({requests}) > {parameters.failing_ratio:g}
   and {side.enough}
 )
 unless
@@ -108,86 +110,11 @@ unless
         severity="warning",
         remediation="None",
         summary=f"{ACCUSED} and the other versions fail alike; moving traffic would not help",
-        description=f"Error ratio of the version is {{{{ $value | humanizePercentage }}}} over {text}; "
+        description=f"Error ratio of the version is {{{{ $value | humanizePercentage }}}} over {duration(window)}; "
         "look for a shared dependency.",
         wait=60,
         keep=0,
     ).rules(parameters)
-
-
-def unreachable(side: Side, parameters: Parameters) -> Iterator[RecordingRule | AlertingRule]:
-    """Requests that found no endpoint (UH) or no cluster (NC) carry no version; the one that fell silent is meant.
-
-    The host is all that Istio knows of such a request; service and namespace are read from it.
-    """
-    service, silenced = (
-        f"mesh_{side.name}_service:unreachable:increase{duration(side.base)}",
-        (f"mesh_{side.name}_version:silenced"),
-    )
-    requests = side.series("version", "requests")
-    long = parameters.windows.long
-    yield record(service, _unreachable_requests(side, parameters))
-    yield record(
-        silenced,
-        f"""
-(
-  max_over_time({requests}[{duration(long)}]) >= {parameters.min_errors}
-  unless {requests} > 0
-)
-and on ({SERVICE}) {service}""",
-    )
-    # A version that served a third of these requests before it fell silent, alone, while the others serve on.
-    certain = f"""(
-  0 * {silenced} + on ({SERVICE}) group_left () {service}
-  > 0.3 * {silenced}
-)
-and on ({SERVICE}) count by ({SERVICE}) ({silenced}) == 1
-and on ({SERVICE}) sum by ({SERVICE}) ({requests}) * {long // side.base} > {parameters.min_sibling_requests}"""
-    yield from Alert(
-        name=f"{side.accuses}Unreachable",
-        expression=certain,
-        window=side.base,
-        severity="critical",
-        remediation=side.remediation,
-        summary=f"{ACCUSED} has no reachable endpoint",
-        description=f"{{{{ $value | humanize }}}} requests in {duration(side.base)} found no healthy upstream since "
-        "this version, and only this one, stopped answering.",
-        wait=side.every,
-    ).rules(parameters)
-    indented = certain.replace("\n", "\n  ")
-    yield from Alert(
-        name=f"{side.accuses}Unreachable",
-        expression=f"{service}\nunless on ({SERVICE}) (\n  {indented}\n)",
-        window=side.base,
-        severity="critical",
-        remediation="None",
-        summary="requests find no reachable endpoint; the telemetry does not say of which version",
-        description=f"{{{{ $value | humanize }}}} requests in {duration(side.base)} found no healthy upstream (UH) or "
-        "no cluster (NC).",
-        wait=60,
-        version="unknown",
-    ).rules(parameters)
-
-
-def _unreachable_requests(side: Side, parameters: Parameters) -> str:
-    host = "([^.]+)[.]([^.]+)[.]svc([.].+)?"
-    matchers = [
-        f'reporter="{side.reporter}"',
-        f'response_code=~"{parameters.failing_codes}"',
-        'response_flags=~"(.+,)?(UH|NC)(,.+)?"',
-    ]
-    if parameters.namespaces:
-        matchers.append(f'destination_service=~"[^.]+[.]({parameters.namespaces})[.].+"')
-    return f"""
-sum by ({SERVICE}) (
-  label_replace(
-    label_replace(
-      sum by (destination_service) (
-        increase(istio_requests_total{{{",".join(matchers)}}}[{duration(side.base)}])
-      ),
-      "destination_service_name", "$1", "destination_service", "{host}"),
-    "destination_service_namespace", "$2", "destination_service", "{host}")
-) >= {parameters.min_errors}"""
 
 
 def without_traffic(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from remediator.alerts.model import HEARTBEAT
 from remediator.rules.model import NO_TIME, AlertingRule, RuleGroup
 from remediator.rules.shipped.alerts import annotated
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import Side, inbound, live
 from remediator.rules.shipped.text import VERSION, block, duration
 
-HEARTBEAT: Final = "Heartbeat"
-"""What the watchdog asks for: that the service notes when it came, and nothing else."""
 EVERY: Final = timedelta(seconds=30)
 
 _FAILED = 'remediator_outcomes_total{outcome="Failed"}'
@@ -105,11 +104,11 @@ _BUDGET_SPENT = OwnAlert(
 
 _AWAITING_APPROVAL = OwnAlert(
     name="RemediationAwaitingApproval",
-    expression="max by (policy) (remediator_awaiting_approval) > 0",
+    expression="max(remediator_awaiting_approval) > 0",
     severity="warning",
-    summary="a remediation by policy {{ $labels.policy }} waits for a person's yes",
-    description="{{ $value | humanize }} wait: `remediator list --phase AwaitingApproval`, then `remediator approve` "
-    "or `reject`. Without either they expire.",
+    summary="a remediation waits for a person's yes",
+    description="{{ $value | humanize }} of them: `remediator list --phase AwaitingApproval`, then `remediator "
+    "approve` or `reject`. Without either they expire.",
 )
 
 
