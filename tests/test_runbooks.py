@@ -15,6 +15,7 @@ from typing import Any
 import click
 import promql_parser
 import pytest
+import yaml
 
 from remediator.cli.main import program
 from tests.processes import Missing, binary
@@ -116,6 +117,20 @@ def test_every_query_parses_and_asks_for_what_is_there(page: Path) -> None:
             name = re.sub(r"_(bucket|sum|count)$", "", selector.name or "")
             pattern = [each.value for each in selector.matchers.matchers if each.name == "__name__"]
             assert name in known if name else [each for each in known if re.fullmatch(pattern[0], each)], query
+
+
+@pytest.mark.servers
+def test_prometheus_takes_every_query(tmp_path: Path) -> None:
+    try:
+        program = binary("PROMETHEUS_BIN_DIR", "promtool")
+    except Missing as missing:
+        pytest.skip(str(missing))
+    queries = [query for page in (*PAGES, DOCS / "telemetry.md") for query in blocks(page, "promql")]
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    command = [program, "check", "rules", str(tmp_path / "rules.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert f"SUCCESS: {len(queries)} rules found" in done.stdout, done.stdout + done.stderr
 
 
 # -- commands
