@@ -18,9 +18,12 @@ import pytest
 import yaml
 
 from remediator.cli.main import program
+from remediator.policies.load import load
+from remediator.policies.match import find
+from remediator.policies.model import Mode
 from tests.processes import Missing, binary
 from tests.servers import Alertmanager, running_alertmanager
-from tests.test_docs import DOCS, blocks, prose, registered
+from tests.test_docs import DOCS, ROOT, blocks, prose, registered
 from tests.test_rules_page import RULES, recorded, shipped
 
 Json = dict[str, Any]
@@ -68,10 +71,27 @@ def test_a_page_has_its_sections(page: Path) -> None:
     assert SECTIONS == [line[3:] for line in lines if line.startswith("## ")]
 
 
+def part(page: Path, title: str) -> str:
+    """What stands below a heading of a page."""
+    return page.read_text(encoding="utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@each_page
+def test_a_page_names_the_policy_that_acts_and_how_far_it_goes(page: Path) -> None:
+    policies = load((ROOT / "policies" / "production",))
+    asking = [
+        rule for rule in alerts()[page.stem] if rule["labels"]["remediation"] in {"RevertToStable", "RemoveMirrors"}
+    ]
+    acting = {find(policies, {"alertname": rule["alert"], **rule["labels"]}) for rule in asking}
+    expected = {(policy.name, str(policy.mode)) for policy in acting if policy}
+    said = part(page, "What the remediator does")
+    named = {policy.name for policy in policies.policies if asking and f"policy `{policy.name}`" in said}
+    assert expected == {(name, mode) for name in named for mode in Mode if f"({mode})" in said}
+
+
 @each_page
 def test_a_page_has_three_things_to_look_at_with_a_command_or_a_query(page: Path) -> None:
-    look = page.read_text(encoding="utf-8").split("\n## Look at\n")[1].split("\n## ")[0]
-    assert ["1", "2", "3"] == re.findall(r"^(\d)\. ", look, re.MULTILINE)
+    assert ["1", "2", "3"] == re.findall(r"^(\d)\. ", part(page, "Look at"), re.MULTILINE)
     assert blocks(page, "sh") or blocks(page, "promql")
 
 
