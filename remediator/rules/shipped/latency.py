@@ -75,13 +75,18 @@ def _below_each(side: Side, parameters: Parameters) -> str:
     return f"sum by ({RAW}, le) (increase({_DURATION}_bucket{{{selector}}}[{duration(side.base)}]))"
 
 
+def _asked_for(side: Side, counted: str) -> str:
+    """What is recorded: of the versions' own reports only where there is a mirror, as seldom there is."""
+    return f"(\n  {within(counted)}\n)\nand on ({SERVICE}) {MIRRORED}" if side.mirrors else counted
+
+
 # -- the share of slow answers
 
 
 def _slow(side: Side, parameters: Parameters) -> Rules:
     timed, slow = side.series("version", "timed"), side.series("version", "slow")
     others, others_slow = side.series("siblings", "timed"), side.series("siblings", "slow")
-    yield record(timed, by_version(_timed(side, parameters)))
+    yield record(timed, _asked_for(side, by_version(_timed(side, parameters))))
     below = by_version(_below(side, parameters.slow_ms, parameters)).strip()
     yield record(slow, f"clamp_min(\n  {timed}\n  -\n  {within(below)},\n  0)")
     yield record(others, f"(\n  {within(side.beside(timed))}\n) > 0")
@@ -134,7 +139,7 @@ def _shift(side: Side, parameters: Parameters) -> Rules:
     window = duration(side.base)
     below, timed = side.series("version", "below"), side.series("version", "timed")
     others = side.series("siblings", "timed")
-    yield record(below, by_version(_below_each(side, parameters)))
+    yield record(below, _asked_for(side, by_version(_below_each(side, parameters))))
     shift = f"mesh_{side.name}_version:latency_shift:ratio{window}"
     own = f"({timed} and {MIRRORED})" if side.mirrors else timed
     yield record(
