@@ -112,7 +112,7 @@ class ApiServer:
         return decoded
 
     def install(self, definitions: Sequence[Json]) -> None:
-        """Create CustomResourceDefinitions, those that exist stay as they are, and wait until every version is served."""
+        """Create CustomResourceDefinitions that are not there yet, and wait until every version of each is served."""
         for definition in definitions:
             with contextlib.suppress(_AlreadyThere):
                 self._create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
