@@ -1,0 +1,40 @@
+"""A scenario: a service, and which alerts fire about it at which minutes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.rule_scenarios.firing import Firing
+from tests.rule_scenarios.traffic import Flow, Service
+
+Fires = frozenset[Firing]
+NOTHING: Fires = frozenset()
+
+
+def fires(*wanted: str, version: str = "v2") -> Fires:
+    """Alerts, each as its name and its windows: `fires("CanaryHardDown 1m", "CanaryErrorRatioAboveStable 1m 2m")`."""
+    return frozenset(Firing(alert, window, version) for each in wanted for alert, *windows in [each.split()] for window in windows)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One service of the mesh, by itself."""
+
+    title: str
+    """A sentence; the service's name is made of it."""
+    flows: tuple[Flow, ...]
+    expected: Mapping[float, Fires]
+    """By minute: every alert about the service that fires then."""
+    boundary: str = "{}"
+    """How histograms' boundaries are written."""
+
+    @property
+    def service(self) -> Service:
+        return Service(re.sub("[^a-z0-9]+", "-", self.title.lower()).strip("-"), self.flows, boundary=self.boundary)
+
+    @property
+    def minutes(self) -> float:
+        """How long it has to run."""
+        return max(self.expected)
