@@ -1,1 +1,1 @@
-"""Traffic of made-up services as promtool's series, and the alerts that must fire because of it: all of them, and no other."""
+"""Traffic of made-up services as promtool's series, and which alerts must fire because of it: all, and no other."""

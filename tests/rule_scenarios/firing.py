@@ -30,6 +30,8 @@ CATALOGUE = {
     "MirrorErrorRatioHighNoBaseline": ("critical", "None"),
     "MirrorAndStableBothFailing": ("warning", "None"),
     "MirrorWithoutTraffic": ("info", "None"),
+    "MirrorSlowRatioAboveStable": ("info", "None"),
+    "MirrorLatencyShift": ("info", "None"),
     "StableDegradedWhileMirroring": ("critical", "RemoveMirrors"),
 }
 """Severity and remediation, unless a `Firing` says otherwise."""

@@ -1,7 +1,7 @@
 """Counters in promtool's notation of series.
 
-The notation has one step for all series, and real scrapes are not taken when rules are evaluated. So the step is a third of
-the scrape interval, and a series stands on the first or the second step of each interval (`phase`), with gaps between.
+The notation has one step for all series, and real scrapes are not taken when rules are evaluated. So the step is a
+third of the scrape interval, and a series stands on the first or the second step of each interval, with gaps between.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Counter:
     """Scrapes before which its process began anew."""
     gone: int | None = None
     """The scrape from which on its process is not there any more."""
+    born: int | None = None
+    """The scrape of its histogram's first observation: a histogram's buckets are all there at once, and zero."""
 
     def as_input(self) -> dict[str, str]:
         """An item of `input_series`."""
@@ -42,9 +44,10 @@ class Counter:
         value = 0
         for scrape, gain in enumerate(self.gains):
             if self.gone is not None and scrape >= self.gone:
-                return [*items, "stale"] if value else items
+                return [*items, "stale"]
             value = gain if scrape in self.resets else value + gain
-            items += [str(value) if value else "_", *["_"] * GAPS]
+            there = value or (self.born is not None and scrape >= self.born)
+            items += [str(value) if there else "_", *["_"] * GAPS]
         return items
 
 

@@ -15,7 +15,8 @@ NOTHING: Fires = frozenset()
 
 def fires(*wanted: str, version: str = "v2") -> Fires:
     """Alerts, each as its name and its windows: `fires("CanaryHardDown 1m", "CanaryErrorRatioAboveStable 1m 2m")`."""
-    return frozenset(Firing(alert, window, version) for each in wanted for alert, *windows in [each.split()] for window in windows)
+    named = [(alert, windows) for alert, *windows in map(str.split, wanted)]
+    return frozenset(Firing(alert, window, version) for alert, windows in named for window in windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,12 @@ class Scenario:
     """By minute: every alert about the service that fires then."""
     boundary: str = "{}"
     """How histograms' boundaries are written."""
+    fault: str = ""
+    """What is wrong with the rules, if they do not do what is expected here."""
 
     @property
     def service(self) -> Service:
+        """Named after the title, so that whatever promtool says names the scenario."""
         return Service(re.sub("[^a-z0-9]+", "-", self.title.lower()).strip("-"), self.flows, boundary=self.boundary)
 
     @property

@@ -1,8 +1,8 @@
 """Requests to the versions of a service, and the counters that Istio's proxies keep of them.
 
 What each reporter writes is that of Istio's `istio_stats` filter:
-- the source names version and workload, unless the connection fails (`UF`: the version is "unknown", the canonical revision
-  right) or there is no host to choose (`UH`, `NC`: nothing is known but the name in `destination_service`);
+- the source names version and workload, unless the connection fails (`UF`: the version is "unknown", the canonical
+  revision right) or there is no host to choose (`UH`, `NC`: nothing is known but the name in `destination_service`);
 - the destination sees what arrives, and mirrored requests are seen by it alone;
 - a gRPC failure is HTTP 200 with a `grpc_response_status`.
 Counts are Poisson, drawn with a generator that the service's name seeds: every run has the same.
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter as Counts
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 
 from tests.rule_scenarios.notation import SCRAPE, Counter, Labels
@@ -22,7 +22,7 @@ from tests.rule_scenarios.notation import SCRAPE, Counter, Labels
 REQUESTS = "istio_requests_total"
 BUCKET = "istio_request_duration_milliseconds_bucket"
 COUNT = "istio_request_duration_milliseconds_count"
-BOUNDARIES = (10, 25, 50, 100, 250, 500, 1000, 5000)
+BOUNDARIES = (10, 25, 50, 100, 250, 500, 1000)
 """Milliseconds; those of Envoy's buckets that tell anything about the latencies below."""
 
 
@@ -66,6 +66,7 @@ class Latency:
     tail: float = 0
     tail_ms: float = 2000
 
+    @cache  # noqa: B019 - a few distributions, as long as the tests run
     def below(self, boundary: float) -> float:
         """The share of requests up to `boundary` milliseconds."""
         body = 0.5 * (1 + math.erf(math.log(boundary / self.median_ms) / (self.sigma * math.sqrt(2))))
@@ -133,13 +134,18 @@ class Service:
     boundary: str = "{}"
     """How a histogram's boundary is written: Prometheus 2 keeps "500", Prometheus 3 "500.0"."""
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether any requests are copies. Where none are, the destination's latencies change nothing and are left out."""
+        return any(each.mirrored for each in self.flows)
+
     def counters(self, minutes: float) -> list[Counter]:
         """Every counter of every proxy that takes part, over so many minutes."""
         tally = Tally(self, int(minutes * 60 / SCRAPE) + 1)
         for flow in self.flows:
             for client in flow.clients:
                 tally.take(flow, client)
-        return list(tally.counters())
+        return tally.counters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,53 +183,71 @@ class Tally:
     def __init__(self, service: Service, scrapes: int) -> None:
         self._service = service
         self._scrapes = scrapes
-        self._gains: dict[tuple[str, Labels], list[int]] = defaultdict(lambda: [0] * scrapes)
-        self._proxies: dict[tuple[str, Labels], Proxy] = {}
+        self._counters: dict[tuple[str, Labels], Counter] = {}
 
     def take(self, flow: Flow, client: str) -> None:
         """Count the requests of one client to one version."""
+        answered = self._answered(flow, client)
+        totals = [each.total() for each in answered]
+        gains = durations(flow, totals)
+        born = next((scrape for scrape, count in enumerate(totals) if count), self._scrapes)
+        answers = {answer for each in answered for answer in each}
+        for reporter in ("destination",) if flow.mirrored else ("source", "destination"):
+            proxy = Proxy(reporter, flow, client)
+            for answer in sorted(answers, key=str):
+                if reporter == "source" or answer.arrived:
+                    known = labels(self._service, proxy, answer)
+                    self._requests(proxy, (REQUESTS, known), [each[answer] for each in answered])
+            if reporter == "destination" and not self._service.mirrors:
+                continue
+            known = labels(self._service, proxy, OK)
+            for boundary, gained in gains.items():
+                le = "+Inf" if math.isinf(boundary) else self._service.boundary.format(boundary)
+                self._histogram(proxy, (BUCKET, (*known, ("le", le))), gained, born)
+            self._histogram(proxy, (COUNT, known), gains[math.inf], born)
+
+    def counters(self) -> list[Counter]:
+        """One for each series that came to be."""
+        return list(self._counters.values())
+
+    def _answered(self, flow: Flow, client: str) -> list[Counts[Answer]]:
+        """Its answers, scrape by scrape."""
         draws = Random(f"{self._service.name} {flow.version} {client} {flow.mirrored}")
-        carried = [0.5] * len(BOUNDARIES)
-        reporters = ("destination",) if flow.mirrored else ("source", "destination")
+        bursts = {int(each.minute * 60 / SCRAPE): each for each in flow.bursts}
+        answered = []
         for scrape in range(self._scrapes):
             behaviour = flow.at((scrape - 1) * SCRAPE / 60)
-            if behaviour is None:
-                continue
-            answered = Counts(dict(drawn(draws, behaviour, len(flow.clients))))
-            answered.update({each.answer: each.count for each in flow.bursts if int(each.minute * 60 / SCRAPE) == scrape})
-            for reporter in reporters:
-                self._requests(Proxy(reporter, flow, client), scrape, answered)
-            timed = (answered.total(), behaviour.latency)
-            self._durations(Proxy(reporters[0], flow, client), scrape, timed, carried)
+            counts: Counts[Answer] = Counts(dict(drawn(draws, behaviour, len(flow.clients))) if behaviour else {})
+            if scrape in bursts:
+                counts[bursts[scrape].answer] += bursts[scrape].count
+            answered.append(counts)
+        return answered
 
-    def counters(self) -> Iterator[Counter]:
-        """One for each series that came to be."""
-        for (metric, labels), gains in self._gains.items():
-            proxy = self._proxies[metric, labels]
-            yield Counter(metric, labels, proxy.phase, gains, proxy.resets(self._scrapes), proxy.gone)
+    def _requests(self, proxy: Proxy, series: tuple[str, Labels], gains: Sequence[int]) -> None:
+        """Where no host was chosen, all versions' requests are in one series."""
+        before = self._counters.get(series)
+        if before is not None:
+            gains = [one + other for one, other in zip(before.gains, gains, strict=True)]
+        if any(gains):
+            resets = proxy.resets(self._scrapes)
+            self._counters[series] = Counter(*series, proxy.phase, gains, resets=resets, gone=proxy.gone)
 
-    def _requests(self, proxy: Proxy, scrape: int, answered: Mapping[Answer, int]) -> None:
-        for answer, count in answered.items():
-            if proxy.reporter == "source" or answer.arrived:
-                self._add(proxy, (REQUESTS, labels(self._service, proxy, answer)), scrape, count)
+    def _histogram(self, proxy: Proxy, series: tuple[str, Labels], gains: Sequence[int], born: int) -> None:
+        resets = proxy.resets(self._scrapes)
+        self._counters[series] = Counter(*series, proxy.phase, gains, resets=resets, gone=proxy.gone, born=born)
 
-    def _durations(self, proxy: Proxy, scrape: int, timed: tuple[int, Latency], carried: list[float]) -> None:
-        """All answers in one histogram; what does not make a whole request is carried over to the next scrape."""
-        count, latency = timed
-        known = labels(self._service, proxy, OK)
-        for index, boundary in enumerate(BOUNDARIES):
-            carried[index] += count * latency.below(boundary)
-            whole = math.floor(carried[index])
-            carried[index] -= whole
-            le = self._service.boundary.format(boundary)
-            self._add(proxy, (BUCKET, (*known, ("le", le))), scrape, whole)
-        self._add(proxy, (BUCKET, (*known, ("le", "+Inf"))), scrape, count)
-        self._add(proxy, (COUNT, known), scrape, count)
 
-    def _add(self, proxy: Proxy, series: tuple[str, Labels], scrape: int, count: int) -> None:
-        if count:
-            self._proxies.setdefault(series, proxy)
-            self._gains[series][scrape] += count
+def durations(flow: Flow, answered: Sequence[int]) -> dict[float, list[int]]:
+    """What each bucket gains; what does not make a whole request is carried over to the next scrape."""
+    gains: dict[float, list[int]] = {boundary: [] for boundary in BOUNDARIES}
+    for boundary, gained in gains.items():
+        carried = 0.5
+        for scrape, count in enumerate(answered):
+            behaviour = flow.at((scrape - 1) * SCRAPE / 60)
+            carried += count * (behaviour.latency.below(boundary) if behaviour else 0)
+            gained.append(math.floor(carried))
+            carried -= gained[-1]
+    return {**gains, math.inf: list(answered)}
 
 
 def labels(service: Service, proxy: Proxy, answer: Answer) -> Labels:
@@ -258,7 +282,7 @@ def drawn(draws: Random, behaviour: Behaviour, clients: int) -> Iterator[tuple[A
 
 
 def poisson(draws: Random, mean: float) -> int:
-    """A Poisson number, by counting the arrivals of unit time; above 50 by the normal distribution that it comes close to."""
+    """A Poisson number: counts the arrivals of a unit of time; above 50 the normal distribution comes close enough."""
     if mean > 50:
         return max(0, round(draws.gauss(mean, math.sqrt(mean))))
     left, count = math.exp(-mean), -1
