@@ -118,10 +118,13 @@ class Flow:
     gone: float | None = None
     """The minute in which the version's pods are deleted."""
 
-    def at(self, minute: float) -> Behaviour | None:
-        """How it answers then; None before the first."""
-        begun = [each for each in self.behaviours if each.since <= minute]
-        return begun[-1] if begun else None
+    def between(self, earlier: int, later: int) -> tuple[Behaviour | None, float]:
+        """How it answers between two scrapes, and for which part of the time: traffic begins between scrapes too."""
+        for scrape, part in ((earlier, 1), (later, 2 / 3)):
+            begun = [each for each in self.behaviours if each.since * 60 <= scrape * SCRAPE]
+            if begun:
+                return begun[-1], part
+        return None, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Service:
 
     @property
     def mirrors(self) -> bool:
-        """Whether any requests are copies. Where none are, the destination's latencies change nothing and are left out."""
+        """Whether any requests are copies. Where none are, the destination's latencies tell nothing and are left out."""
         return any(each.mirrored for each in self.flows)
 
     def counters(self, minutes: float) -> list[Counter]:
@@ -216,8 +219,9 @@ class Tally:
         bursts = {int(each.minute * 60 / SCRAPE): each for each in flow.bursts}
         answered = []
         for scrape in range(self._scrapes):
-            behaviour = flow.at((scrape - 1) * SCRAPE / 60)
-            counts: Counts[Answer] = Counts(dict(drawn(draws, behaviour, len(flow.clients))) if behaviour else {})
+            behaviour, part = flow.between(scrape - 1, scrape)
+            clients = len(flow.clients) / part
+            counts: Counts[Answer] = Counts(dict(drawn(draws, behaviour, clients)) if behaviour else {})
             if scrape in bursts:
                 counts[bursts[scrape].answer] += bursts[scrape].count
             answered.append(counts)
@@ -243,7 +247,7 @@ def durations(flow: Flow, answered: Sequence[int]) -> dict[float, list[int]]:
     for boundary, gained in gains.items():
         carried = 0.5
         for scrape, count in enumerate(answered):
-            behaviour = flow.at((scrape - 1) * SCRAPE / 60)
+            behaviour, _ = flow.between(scrape - 1, scrape)
             carried += count * (behaviour.latency.below(boundary) if behaviour else 0)
             gained.append(math.floor(carried))
             carried -= gained[-1]
@@ -273,7 +277,7 @@ def labels(service: Service, proxy: Proxy, answer: Answer) -> Labels:
     )
 
 
-def drawn(draws: Random, behaviour: Behaviour, clients: int) -> Iterator[tuple[Answer, int]]:
+def drawn(draws: Random, behaviour: Behaviour, clients: float) -> Iterator[tuple[Answer, int]]:
     """How many answers of each kind one of the clients gets from one scrape to the next."""
     for place, (answer, share) in enumerate(behaviour.answers.items()):
         mean = behaviour.rate / clients * SCRAPE * share
