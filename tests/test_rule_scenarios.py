@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.processes import Missing, binary
 from tests.rule_scenarios.matrix import FAULTS, matrix
-from tests.rule_scenarios.promtool import ELSEWHERE, Batch, Json, Wrong, batches, retimed, run, spec_of
+from tests.rule_scenarios.promtool import ELSEWHERE, Batch, Json, Wrong, at, batches, retimed, run, spec_of
 from tests.rule_scenarios.scenario import NOTHING, Scenario, fires
 from tests.rule_scenarios.stories import STORIES
 
@@ -22,6 +22,40 @@ MOST_AT_ONCE = 18
 
 ALL = (*STORIES, *matrix())
 NAMED = {each.title: each for each in ALL}
+
+CONTRACT = {
+    "every request fails at 10 % of 100 a second": (
+        "CanaryHardDown",
+        "v2",
+        "version v2 is failing most requests",
+        "Error ratio is 99.95% above that of the other versions over 1m.",
+    ),
+    "the only version fails three requests of ten": (
+        "CanaryErrorRatioHighNoBaseline",
+        "v2",
+        "version v2 fails and no other version serves enough to compare with",
+        "Error ratio is 31.76% over 2m; whether another version would do better is unknown.",
+    ),
+    "no version has an endpoint": (
+        "CanaryUnreachable",
+        "unknown",
+        "requests find no reachable endpoint; the telemetry does not say of which version",
+        "6.095k requests in 1m found no healthy upstream (UH) or no cluster (NC).",
+    ),
+    "a version fails every mirrored request": (
+        "MirrorHardDown",
+        "v2",
+        "version v2 is failing most requests",
+        "Error ratio is 99.8% above that of the other versions over 2m.",
+    ),
+    "a canary gets slow under Prometheus 3": (
+        "CanarySlowRatioAboveStable",
+        "v2",
+        "version v2 answers more requests slower than 500 ms than the other versions",
+        "Share of requests over 500 ms is 7.972% above that of the other versions over 5m.",
+    ),
+}
+"""Of one alert in each of these scenarios, after eleven minutes: name, accused, the rest of the summary, description."""
 
 pytestmark = pytest.mark.servers
 
@@ -87,6 +121,32 @@ def test_every_service_has_a_name_of_its_own() -> None:
 
 def test_the_matrix_has_every_rate_and_weight_of_every_fault() -> None:
     assert [9] * len(FAULTS) == [len(each.table()) for each in FAULTS]
+
+
+def test_labels_and_annotations_are_these(promtool: str, rules: Json, tmp_path: Path) -> None:
+    """The contract, whole and rendered: labels for machines, annotations for people."""
+    batch = Batch(tuple(NAMED[title] for title in CONTRACT))
+    test = {**batch.test(), "promql_expr_test": [], "alert_rule_test": list(contract(batch))}
+
+    assert () == run(promtool, rules, test, tmp_path)
+
+
+def contract(batch: Batch) -> Iterator[Json]:
+    """For each scenario, the one alert that `CONTRACT` tells of."""
+    for scenario in batch.scenarios:
+        alert, version, summary, description = CONTRACT[scenario.title]
+        service = scenario.service
+        [firing] = [each for each in scenario.expected[11] if (each.alert, each.version) == (alert, version)]
+        labels = {
+            name: value for name, value in firing.labels(service.name, service.namespace).items() if name != "alertname"
+        }
+        annotations = {
+            "summary": f"{service.name}.{service.namespace}: {summary}",
+            "description": description,
+            "runbook_url": f"https://remediator.io/runbooks/{alert.lower()}",
+        }
+        expected = [{"exp_labels": labels, "exp_annotations": annotations}]
+        yield {"alertname": alert, "eval_time": at(11), "exp_alerts": expected}
 
 
 DOWN = "every request fails at 10 % of 100 a second"

@@ -106,35 +106,35 @@ def matrix() -> Iterator[Scenario]:
 # requests a second, percent to the canary; after 1, 2, 5 and 12 minutes
 ALL_FAIL = """
   1   1  -           -                  -                  -
-  1   5  -           -                  2m,10m,1h          1m,2m,10m,1h
-  1  10  -           -                  1m,2m,10m,1h       2m,10m,1h
- 10   1  -           -                  1m,2m,10m,1h       1m,2m,10m,1h
- 10   5  down,1m     down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
- 10  10  down,1m     down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
+  1   5  -           -                  2m,10m,1h          2m,10m,1h
+  1  10  -           1m,2m              2m,10m,1h          2m,10m,1h
+ 10   1  1m          1m,2m              1m,2m,10m,1h       1m,2m,10m,1h
+ 10   5  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
+ 10  10  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
 100   1  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
 100   5  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
 100  10  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
 """
 QUARTER_FAILS = """
-  1   1  -      -          -             -
-  1   5  -      -          -             -
-  1  10  -      -          -             10m,1h
- 10   1  -      -          -             2m,10m,1h
- 10   5  -      1m,2m      1m,2m,10m,1h  1m,2m,10m,1h
- 10  10  -      1m,2m      1m,2m,10m,1h  1m,2m,10m,1h
-100   1  -      1m,2m      1m,2m,10m,1h  1m,2m,10m,1h
-100   5  1m     1m,2m      1m,2m,10m,1h  1m,2m,10m,1h
+  1   1  -      -             -             -
+  1   5  -      -             -             10m,1h
+  1  10  -      -             2m,10m,1h     10m,1h
+ 10   1  -      -             -             10m,1h
+ 10   5  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+ 10  10  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+100   1  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+100   5  1m     1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 100  10  1m,2m  1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 """
 GRPC_FAILS = """
   1   1  -      -             -             -
   1   5  -      -             -             10m,1h
-  1  10  -      -             -             10m,1h
+  1  10  -      -             -             2m,10m,1h
  10   1  -      -             -             10m,1h
- 10   5  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
- 10  10  1m     1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
-100   1  -      1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
-100   5  1m     1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
+ 10   5  -      1m,2m         1m,2m,10m,1h  down,1m,2m,10m,1h
+ 10  10  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+100   1  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+100   5  1m,2m  1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 100  10  1m,2m  1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 """
 TAIL = """
@@ -153,7 +153,7 @@ SHIFT = """
   1   5  -  -  -      -
   1  10  -  -  -      -
  10   1  -  -  -      -
- 10   5  -  -  -      -
+ 10   5  -  -  shift  -
  10  10  -  -  shift  shift
 100   1  -  -  shift  shift
 100   5  -  -  shift  shift
@@ -161,9 +161,9 @@ SHIFT = """
 """
 UNREACHABLE = """
   1   1  -           -                  -                  -
-  1   5  -           -                  2m,10m,1h          2m,10m,1h
-  1  10  -           -                  1m,2m,10m,1h       1m,2m,10m,1h
- 10   1  -           2m                 1m,2m,10m,1h       1m,2m,10m,1h
+  1   5  -           1m                 2m,10m,1h          2m,10m,1h
+  1  10  -           2m                 2m,10m,1h          1m,2m,10m,1h
+ 10   1  -           1m,2m              1m,2m,10m,1h       1m,2m,10m,1h
  10   5  down,1m     down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
  10  10  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
 100   1  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
@@ -173,8 +173,8 @@ UNREACHABLE = """
 NO_ENDPOINT = """
   1   1  -  -            -            -
   1   5  -  -            -            -
-  1  10  -  unreachable  unreachable  -
- 10   1  -  -            unreachable  -
+  1  10  -  unreachable  unreachable  somebody
+ 10   1  -  unreachable  unreachable  -
  10   5  -  unreachable  unreachable  somebody
  10  10  -  unreachable  unreachable  somebody
 100   1  -  unreachable  unreachable  somebody

@@ -139,7 +139,7 @@ class Service:
 
     @property
     def mirrors(self) -> bool:
-        """Whether any requests are copies. Where none are, the destination's latencies tell nothing and are left out."""
+        """Whether any requests are copies. Where none are, the destination's latencies tell nothing: left out."""
         return any(each.mirrored for each in self.flows)
 
     def counters(self, minutes: float) -> list[Counter]:
