@@ -76,7 +76,7 @@ class Batch:
         times = sorted({time for each in self.scenarios for time in each.expected})
         asked = [question(each, time, wanted) for each in self.scenarios for time, wanted in each.expected.items()]
         others = [question for time in times for question in self._others(time)]
-        series = [counter.as_input() for each in self.scenarios for counter in each.service.counters(max(times))]
+        series = [counter.as_input() for each in self.scenarios for counter in each.counters(max(times))]
         return {"interval": f"{STEP}s", "input_series": series, "promql_expr_test": asked + others}
 
     def _others(self, minute: float) -> Iterator[Json]:

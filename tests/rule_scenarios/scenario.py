@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.rule_scenarios.firing import Firing
+from tests.rule_scenarios.notation import Counter
 from tests.rule_scenarios.traffic import Flow, Service
 
 Fires = frozenset[Firing]
@@ -30,6 +31,8 @@ class Scenario:
     """By minute: every alert about the service that fires then."""
     boundary: str = "{}"
     """How histograms' boundaries are written."""
+    namesake: tuple[Flow, ...] = ()
+    """Requests to a service of the same name in another namespace, about which nothing fires."""
     fault: str = ""
     """What is wrong with the rules, if they do not do what is expected here."""
 
@@ -37,6 +40,11 @@ class Scenario:
     def service(self) -> Service:
         """Named after the title, so that whatever promtool says names the scenario."""
         return Service(re.sub("[^a-z0-9]+", "-", self.title.lower()).strip("-"), self.flows, boundary=self.boundary)
+
+    def counters(self, minutes: float) -> list[Counter]:
+        """Of every proxy that takes part."""
+        namesake = Service(self.service.name, self.namesake, "another", self.boundary)
+        return self.service.counters(minutes) + namesake.counters(minutes)
 
     @property
     def minutes(self) -> float:

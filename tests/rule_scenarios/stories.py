@@ -161,6 +161,12 @@ ACCUSED = (
         {6: NOTHING, 8: fires(ERRORS), 11: fires(ERRORS)},
     ),
     Scenario(
+        "a service has the same name in another namespace and is fine",
+        (live("v1", 90), live("v2", 10, from_minute(ONSET, 10, failing(0.3)))),
+        {6: NOTHING, 8: fires(ERRORS), 11: fires(ERRORS)},
+        namesake=(live("v1", 9), live("v2", 1)),
+    ),
+    Scenario(
         "a canary with twelve requests a minute fails one of three",
         (live("v1", 0.6), live("v2", 0.2, from_minute(ONSET, 0.2, failing(1 / 3)))),
         {6: NOTHING, 7: NOTHING, 18: fires("CanaryErrorRatioAboveStable 2m 10m 1h")},
@@ -247,6 +253,20 @@ MIRRORS = (
             mirrored("v2", Behaviour(20, answers={GRPC_OK: 1}), from_minute(ONSET, 20, UNAVAILABLE)),
         ),
         {6: NOTHING, 11: fires(MIRROR_ERRORS)},
+    ),
+    Scenario(
+        "a version answers its few live requests and fails many mirrored ones",
+        (
+            live("v1", 18),
+            live("v2", 2),
+            mirrored("v2", Behaviour(18), from_minute(ONSET, 18, failing(0.3))),
+        ),
+        {6: NOTHING, 8: fires(MIRROR_ERRORS), 11: fires(MIRROR_ERRORS)},
+    ),
+    Scenario(
+        "the clients are outside of the mesh, so that all requests look mirrored",
+        (mirrored("v1", Behaviour(20)), mirrored("v2", Behaviour(20), from_minute(ONSET, 20, failing(0.3)))),
+        {6: NOTHING, 9: fires("MirrorErrorRatioHighNoBaseline 2m"), 11: fires("MirrorErrorRatioHighNoBaseline 2m")},
     ),
     Scenario(
         "live and mirrored requests fail alike",
