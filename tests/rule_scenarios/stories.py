@@ -120,6 +120,12 @@ LET_ALONE = (
         fault="CanaryWithoutTraffic fires for each version of a service that nobody calls: its siblings are silent too",
     ),
     Scenario(
+        "nobody calls the service with a mirror any more",
+        (live("v1", 20, from_minute(4, 0)), mirrored("v2", Behaviour(20), from_minute(4, 0))),
+        always(6, 9, 14, 28),
+        fault="MirrorWithoutTraffic fires for a service that nobody calls: there is nothing to copy",
+    ),
+    Scenario(
         "Prometheus 3 writes boundaries with a point", (live("v1", 90), live("v2", 10)), always(), boundary="{}.0"
     ),
     Scenario("a healthy version gets mirrored requests", (live("v1", 20), mirrored("v2", Behaviour(20))), always()),
