@@ -1,8 +1,7 @@
 """Each fault of a canary, at each weight and each rate of requests, and what fires 1, 2, 5 and 12 minutes later.
 
 Nothing can be found in a handful of requests: a canary with 1 % of one request a second gets seven in twelve minutes.
-The services are as young as the test. Their counts have just grown from nothing, which the rules' dispersion takes for
-unrest, so that latency needs more evidence here than in a service that has been there for an hour.
+The services are as young as the test: what the rules know of their unrest is minutes old.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ def matrix() -> Iterator[Scenario]:
 ALL_FAIL = """
   1   1  -           -                  -                  -
   1   5  -           -                  2m,10m,1h          2m,10m,1h
-  1  10  -           1m,2m              2m,10m,1h          2m,10m,1h
+  1  10  1m          1m,2m              2m,10m,1h          2m,10m,1h
  10   1  1m          1m,2m              1m,2m,10m,1h       1m,2m,10m,1h
  10   5  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
  10  10  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
@@ -120,7 +119,7 @@ QUARTER_FAILS = """
   1   5  -      -             -             10m,1h
   1  10  -      -             2m,10m,1h     10m,1h
  10   1  -      -             -             10m,1h
- 10   5  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+ 10   5  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
  10  10  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
 100   1  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
 100   5  1m     1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
@@ -131,9 +130,9 @@ GRPC_FAILS = """
   1   5  -      -             -             10m,1h
   1  10  -      -             -             2m,10m,1h
  10   1  -      -             -             10m,1h
- 10   5  -      1m,2m         1m,2m,10m,1h  down,1m,2m,10m,1h
+ 10   5  1m     1m,2m         1m,2m,10m,1h  down,1m,2m,10m,1h
  10  10  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
-100   1  -      1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
+100   1  1m     1m,2m         1m,2m,10m,1h  1m,2m,10m,1h
 100   5  1m,2m  1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 100  10  1m,2m  1m,2m,10m,1h  1m,2m,10m,1h  1m,2m,10m,1h
 """
@@ -144,7 +143,7 @@ TAIL = """
  10   1  -  -  -     -
  10   5  -  -  slow  slow
  10  10  -  -  slow  slow
-100   1  -  -  -     -
+100   1  -  -  slow  slow
 100   5  -  -  slow  slow
 100  10  -  -  slow  slow
 """
@@ -162,7 +161,7 @@ SHIFT = """
 UNREACHABLE = """
   1   1  -           -                  -                  -
   1   5  -           1m                 2m,10m,1h          2m,10m,1h
-  1  10  -           2m                 2m,10m,1h          1m,2m,10m,1h
+  1  10  -           1m,2m              2m,10m,1h          1m,2m,10m,1h
  10   1  -           1m,2m              1m,2m,10m,1h       1m,2m,10m,1h
  10   5  down,1m     down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h
  10  10  down,1m,2m  down,1m,2m,10m,1h  down,1m,2m,10m,1h  down,1m,2m,10m,1h

@@ -117,13 +117,11 @@ LET_ALONE = (
         "nobody calls the service any more",
         (live("v1", 9, from_minute(3, 0)), live("v2", 1, from_minute(3, 0))),
         always(4, 6, 9, 14, 25),
-        fault="CanaryWithoutTraffic fires for each version of a service that nobody calls: its siblings are silent too",
     ),
     Scenario(
         "nobody calls the service with a mirror any more",
         (live("v1", 20, from_minute(4, 0)), mirrored("v2", Behaviour(20), from_minute(4, 0))),
         always(6, 9, 14, 28),
-        fault="MirrorWithoutTraffic fires for a service that nobody calls: there is nothing to copy",
     ),
     Scenario(
         "Prometheus 3 writes boundaries with a point", (live("v1", 90), live("v2", 10)), always(), boundary="{}.0"
@@ -267,7 +265,7 @@ MIRRORS = (
             live("v2", 2),
             mirrored("v2", Behaviour(18), from_minute(ONSET, 18, failing(0.3))),
         ),
-        {6: NOTHING, 8: fires(MIRROR_ERRORS), 11: fires(MIRROR_ERRORS)},
+        {6: NOTHING, 8: fires("MirrorErrorRatioAboveStable 2m"), 11: fires(MIRROR_ERRORS)},
     ),
     Scenario(
         "the clients are outside of the mesh, so that all requests look mirrored",

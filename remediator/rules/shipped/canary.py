@@ -31,7 +31,7 @@ def _fast(parameters: Parameters) -> Rules:
     side = live(parameters)
     yield from counts(side, parameters)
     yield from comparison(side)
-    yield from ratio_above_stable(side, side.base, parameters, wait=side.scrape)
+    yield from ratio_above_stable(side, side.base, parameters, wait=0)
     yield from hard_down(side, parameters)
 
 
@@ -47,7 +47,7 @@ def _minutes(parameters: Parameters) -> Rules:
 
 def _hour(parameters: Parameters) -> Rules:
     side, windows = live(parameters), parameters.windows
-    yield dispersion(side, parameters)
+    yield from dispersion(side, parameters)
     errors, requests = side.series("version", "errors"), side.series("version", "requests")
     still = (
         f"max_over_time({errors}[{duration(windows.long)}]) > 0"

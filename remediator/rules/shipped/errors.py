@@ -10,7 +10,7 @@ from remediator.rules.shipped.counts import record
 from remediator.rules.shipped.evidence import error_evidence
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import MIRRORED, Side
-from remediator.rules.shipped.text import duration
+from remediator.rules.shipped.text import SERVICE, duration
 
 _BY = "Error ratio is {{ $value | humanizePercentage }} above that of the other versions over"
 
@@ -124,9 +124,11 @@ def without_traffic(side: Side, parameters: Parameters) -> Iterator[AlertingRule
     served = f"{side.over(others, hour)} > {parameters.min_sibling_requests}"
     if side.mirrors:
         served = f"max_over_time({MIRRORED}[{duration(hour)}])"
+    # Where nobody calls the service at all, no version of it is missing.
+    called = f"on ({SERVICE}) sum by ({SERVICE}) ({side.over(own, long)}) > {parameters.min_sibling_requests}"
     yield from Alert(
         name=f"{side.accuses}WithoutTraffic",
-        expression=f"{served}\nunless max_over_time({own}[{duration(long)}]) > 0",
+        expression=f"{served}\nand {called}\nunless max_over_time({own}[{duration(long)}]) > 0",
         window=long,
         severity="info",
         remediation="None",

@@ -124,33 +124,43 @@ def enough(side: Side, parameters: Parameters) -> RecordingRule:
 
 def dispersion(
     side: Side, parameters: Parameters, what: str = "errors", of: str = "requests", inflation: float = 0
-) -> RecordingRule:
+) -> Iterator[RecordingRule]:
     """Variance over mean of the siblings' counts in an hour: 1 for independent errors, 5 for clumps of five.
 
-    Versions that serve nothing now do not count: their hour is another one's.
+    The variance is that of windows which follow each other (von Neumann's mean square successive difference): traffic
+    that grows or swings over the hour is no unrest. Versions that serve nothing now do not count: their hour is
+    another one's.
     """
     counted, alive = side.series("version", what), side.series("version", of)
+    variance = f"mesh_{side.name}_version:{what}:variance{duration(side.base)}"
+    before, long_before = duration(side.base), duration(2 * side.base)
+    # A version's first window is not whole: what it grows by is no unrest either.
+    yield record(variance, f"({counted} - {counted} offset {before}) ^ 2 / 2\nand {counted} offset {long_before}")
     if side.mirrors:
         alive = f"({alive} unless {MIRRORED})"
 
-    def siblings(function: str) -> str:
-        own = f"({function}({counted}[{duration(parameters.windows.hour)}]) and {alive} > 0)"
+    def siblings(series: str) -> str:
+        own = f"({_mean(series, parameters)} and {alive} > 0)"
         if side.mirrors:
             return f"0 * {MIRRORED} + on ({SERVICE}) group_left () sum by ({SERVICE}) {own}"
         return f"sum by ({SERVICE}) {own}\n- on ({SERVICE}) group_right ()\n{own}"
 
-    return record(
+    yield record(
         side.dispersion(what),
         f"""
 clamp(
   {1 / (inflation or side.inflation):.4g}
   *
   (
-    {within(siblings("stdvar_over_time"), 4)}
+    {within(siblings(variance), 4)}
   )
   /
   ((
-    {within(siblings("avg_over_time"), 4)}
+    {within(siblings(counted), 4)}
   ) > 1e-9),
   1, {parameters.max_dispersion:g})""",
     )
+
+
+def _mean(series: str, parameters: Parameters) -> str:
+    return f"avg_over_time({series}[{duration(parameters.windows.hour)}])"

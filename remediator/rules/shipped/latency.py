@@ -92,7 +92,7 @@ def _slow(side: Side, parameters: Parameters) -> Rules:
     yield record(others, f"(\n  {within(side.beside(timed))}\n) > 0")
     yield record(others_slow, f"(\n  {within(side.beside(slow))}\n)\nand {others}")
     # Counts of one window, compared at once: not inflated, for the window holds many scrapes.
-    yield dispersion(side, parameters, "slow", "timed", inflation=1)
+    yield from dispersion(side, parameters, "slow", "timed", inflation=1)
     own = (f"({timed} and {MIRRORED})", f"({slow} and {MIRRORED})") if side.mirrors else (timed, slow)
     weight = f"{own[0]} / (1 + {own[0]} / {others})"
     sample = Sample(
@@ -153,11 +153,13 @@ max without (le) (
     {below} / on ({VERSION}) group_left () ({own} >= {parameters.shift_requests})
 ) > {parameters.shift_effect:g}""",
     )
+    # Not in a version's first minutes: `increase` extrapolates newborn counts and buckets by different amounts.
     yield from Alert(
         name=f"{side.accuses}LatencyShift",
         expression=f"""
 {shift}
 and {shift} / sqrt(1 / {timed} + 1 / {others}) > {parameters.shift_score:g}
+and {timed} offset {window}
 and {_serving(side, parameters)}""",
         window=side.base,
         severity="info" if side.mirrors else "warning",

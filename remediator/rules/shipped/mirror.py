@@ -36,7 +36,7 @@ def _minutes(parameters: Parameters) -> Rules:
     yield _mirrored(parameters)
     yield from comparison(side)
     yield enough(side, parameters)
-    yield from ratio_above_stable(side, side.base, parameters, wait=side.scrape)
+    yield from ratio_above_stable(side, side.base, parameters, wait=0)
     yield from hard_down(side, parameters)
     fails = f"{side.series('version', 'errors')} > 0"
     yield from ratio_above_stable(side, windows.long, parameters, wait=60, still=fails)
@@ -64,7 +64,7 @@ unless {reported} >= {share} * ({received} offset 1m)""",
 
 def _hour(parameters: Parameters) -> Rules:
     side, windows = inbound(parameters), parameters.windows
-    yield dispersion(side, parameters)
+    yield from dispersion(side, parameters)
     errors, requests = side.series("version", "errors"), side.series("version", "requests")
     still = f"max_over_time({errors}[{duration(windows.long)}]) > 0\nand {requests} > 0"
     yield from ratio_above_stable(side, windows.hour, parameters, wait=60, still=still)

@@ -86,7 +86,7 @@ _FAILURE = OwnAlert(
 sum by (policy, reason) (
   increase({_FAILED}[5m]) > 0
   or
-  ({_FAILED} unless {_FAILED} offset 5m)
+  ({_FAILED} unless {_FAILED} offset 5m) > 0
 )""",
     severity="critical",
     summary="remediations by policy {{ $labels.policy }} fail: {{ $labels.reason }}",
