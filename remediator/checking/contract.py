@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, get_close_matches
 
-from remediator.checking.conventions import may_act
+from remediator.checking.conventions import is_ours, may_act
 from remediator.checking.findings import Code, Finding, Where
 from remediator.checking.routing import Chance, chance
 from remediator.checking.rulebook import Alert
@@ -136,21 +136,30 @@ def _policy(contract: Contract, policy: Policy) -> Iterator[Finding]:
     where, faults = contract.places[policy.name], 0
     names = sorted({alert.rule.alert for alert in contract.alerts})
     for matcher in policy.matchers:
-        for found in (*_unknown_label(contract, matcher, where), *_unknown_alertname(names, matcher, where)):
+        others = tuple(each for each in policy.matchers if each is not matcher)
+        alerts = [alert for alert in contract.alerts if _speaks_of(others, alert)]
+        for found in (*_unknown_label(alerts, matcher, where), *_unknown_alertname(names, matcher, where)):
             yield found
             faults += 1
-    if not faults and all(chance(policy.matchers, alert.labels) is Chance.NEVER for alert in contract.alerts):
+    if not faults and not any(_speaks_of(policy.matchers, alert) for alert in contract.alerts):
         held = "; ".join(map(str, policy.matchers))
         yield Finding(Code.NO_ALERT, where, f"no alert is matched by: {held}", "correct the matchers, or add the rules")
 
 
-def _unknown_label(contract: Contract, matcher: Matcher, where: Where) -> Iterator[Finding]:
-    if matcher.matches({}) or any(alert.labels.of(matcher.name).may_be_there for alert in contract.alerts):
+def _speaks_of(matchers: Sequence[Matcher], alert: Alert) -> bool:
+    """Whether matchers are about an alert. Of one that is no business of ours they must say so for sure."""
+    found = chance(matchers, alert.labels)
+    return found is Chance.SURE or (found is Chance.POSSIBLE and is_ours(alert))
+
+
+def _unknown_label(alerts: Sequence[Alert], matcher: Matcher, where: Where) -> Iterator[Finding]:
+    """A label that none of the alerts has of which all other matchers hold."""
+    if not alerts or matcher.matches({}) or any(alert.labels.of(matcher.name).may_be_there for alert in alerts):
         return
-    known = sorted({name for alert in contract.alerts for name in alert.labels.names})
+    known = sorted({name for alert in alerts for name in alert.labels.names})
     close = get_close_matches(matcher.name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"alerts have: {', '.join(known)}"
-    yield Finding(Code.UNKNOWN_LABEL, where, f"{matcher}: no alert has the label {matcher.name}", hint)
+    hint = f"did you mean {close[0]}?" if close else f"they have: {', '.join(known)}"
+    yield Finding(Code.UNKNOWN_LABEL, where, f"{matcher}: its alerts have no label {matcher.name}", hint)
 
 
 def _unknown_alertname(names: Sequence[str], matcher: Matcher, where: Where) -> Iterator[Finding]:

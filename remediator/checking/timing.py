@@ -111,7 +111,7 @@ def slow_findings(found: tuple[Delay, ...], most: timedelta) -> Iterator[Finding
         fastest = min(family, key=lambda delay: delay.total)
         if fastest.total > most:
             message = f"takes up to {format_duration(fastest.total)} from fault to remediation: {fastest}"
-            hint = f"make for and the window shorter, or allow it with --max-delay (now {format_duration(most)})"
+            hint = f"make for and the window shorter, or allow more than {format_duration(most)} with --max-delay"
             yield Finding(Code.TOO_SLOW, fastest.alert.where, message, hint)
 
 

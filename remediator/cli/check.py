@@ -32,7 +32,7 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str) -> 
     callback=_duration,
     default="1m",
     metavar="DURATION",
-    help="Of groups without.  [default: 1m]",
+    help="[default: 1m]",
 )
 @click.option(
     "--max-delay",

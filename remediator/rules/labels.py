@@ -85,8 +85,8 @@ class Labels:
     """Of every label that is not named."""
 
     def of(self, name: str) -> Label:
-        """What is known of one label."""
-        return self.named.get(name, self.others)
+        """What is known of one label. There is none without a name, though label_replace may be given that."""
+        return ABSENT if not name else self.named.get(name, self.others)
 
     @property
     def names(self) -> tuple[str, ...]:

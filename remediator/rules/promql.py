@@ -6,6 +6,7 @@ What a tree means, which labels it keeps say, is told by `labelling`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -38,6 +39,8 @@ thousand the process ends; the longest of the shipped expressions has about a hu
 
 _OPERATORS = re.compile(r"[-+*/%^<>(\[]|\b(?:and|or|unless|atan2)\b")
 
+_STRINGS = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?P<raw>[^`]*)`|\#[^\n]*""", re.DOTALL)
+
 
 class PromqlError(ValueError):
     """A text that is no PromQL; says what is wrong."""
@@ -55,11 +58,17 @@ def parse(text: str) -> Expr:
     if sum(1 for _ in _OPERATORS.finditer(text)) > MAX_OPERATORS:
         raise PromqlError(f"over {MAX_OPERATORS} operators and parentheses; record parts of it by rules of their own")
     try:
-        return _expr(promql.parse(text))
+        return _expr(promql.parse(_STRINGS.sub(_quoted, text)))
     except RecursionError:
         raise PromqlError("nested too deep; record parts of it by rules of their own") from None
     except ValueError as error:
         raise PromqlError(str(error)) from error
+
+
+def _quoted(string: re.Match[str]) -> str:
+    """A text in backticks as one in quotes: in the former the parser takes backslashes for escapes, which they are not."""
+    raw = string["raw"]
+    return string[0] if raw is None else json.dumps(raw, ensure_ascii=False)
 
 
 def _expr(node: promql.Expr) -> Expr:
