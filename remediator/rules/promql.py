@@ -66,7 +66,7 @@ def parse(text: str) -> Expr:
 
 
 def _quoted(string: re.Match[str]) -> str:
-    """A text in backticks as one in quotes: in the former the parser takes backslashes for escapes, which they are not."""
+    """A text in backticks as one in quotes: there the parser would take backslashes for escapes."""
     raw = string["raw"]
     return string[0] if raw is None else json.dumps(raw, ensure_ascii=False)
 
