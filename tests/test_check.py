@@ -798,8 +798,29 @@ class TestCommand:
         ) == found
 
 
+POLICY_SETS = sorted(path for path in (ROOT / "policies").iterdir() if path.is_dir())
+
+
 class TestShipped:
-    """The reference files beside the repository."""
+    @pytest.mark.parametrize("policies", [pytest.param(path, id=path.name) for path in POLICY_SETS])
+    def test_nothing_is_found_in_what_we_ship_and_show(self, policies: Path) -> None:
+        page = (ROOT / "docs" / "alertmanager.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        (route,) = (block for block in blocks if block.startswith("route:") and "webhook_configs" in block)
+        Path("alertmanager.yml").write_text(route, encoding="utf-8")
+        shipped = ("--policies", str(policies), "--rules", str(ROOT / "rules"))
+
+        assert [] == report(*shipped, "--alertmanager", "alertmanager.yml")["findings"]
+
+    def test_names_of_other_rules_may_stand_beside_ours(self) -> None:
+        """Who has both sets of rules writes one policy for both; who has one of them has no fault in it."""
+        edit("policies.yaml", '"CanarySlow|CanaryLatencyShift"', '"CanarySlow|PerformanceDegradationInCanary"')
+
+        assert [] == told(*TRIO)
+
+
+class TestReference:
+    """Files beside the repository."""
 
     @pytest.fixture(autouse=True)
     def reference(self) -> None:
@@ -834,6 +855,16 @@ class TestShipped:
         (finding,) = report(*TRIO, "--receiver", "remediator")["findings"]
 
         assert ("people-not-told", "nobody but us hears of CanarySlow") == (finding["code"], finding["message"])
+
+
+# -- the page
+
+
+def test_every_kind_of_finding_is_explained_and_no_other() -> None:
+    page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \| \S.* \|$", page, re.MULTILINE)
+
+    assert [(str(code), str(code.level)) for code in Code] == rows
 
 
 # -- where it is called from

@@ -60,7 +60,7 @@ class Document:
     """Counted from 1."""
     value: object
     faults: tuple[Fault, ...]
-    lines: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     """By dotted key, such as `spec.matchers[0]`: where it stands in the file, counted from 1."""
 
 
