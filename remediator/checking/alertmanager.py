@@ -45,6 +45,7 @@ class _Reader:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._authorized = False
 
     def configuration(self, value: object) -> Configuration:
         """The whole file."""
@@ -55,6 +56,7 @@ class _Reader:
             place.fault("kind", "an AlertmanagerConfig is only a part of the configuration", hint)
         elif "route" not in body:
             place.fault("", "no `route:` in it", "give the file that Alertmanager is started with")
+        self._authorized = self._authorizes(place.mapping(body.get("global") or {}, "global"), "global")
         receivers = [self._receiver(key, each) for key, each in place.items(body.get("receivers", ()), "receivers")]
         rules = place.items(body.get("inhibit_rules") or (), "inhibit_rules")
         root = self._route(body.get("route", {}), "route", Route(""))
@@ -158,7 +160,6 @@ class _Reader:
 
     def _webhook(self, key: str, value: object) -> Webhook:
         body = self._place.mapping(value, key)
-        http = self._place.mapping(body.get("http_config") or {}, below(key, "http_config"))
         most = body.get("max_alerts", 0)
         if not isinstance(most, int):
             self._place.fault(below(key, "max_alerts"), f"expected a whole number, found {found(most)}")
@@ -167,6 +168,11 @@ class _Reader:
             url=self._place.text(body.get("url", ""), below(key, "url")),
             send_resolved=self._boolean(body, key, "send_resolved", default=True),
             max_alerts=most,
-            authorized=any(http.get(name) for name in _AUTHORIZATIONS),
+            authorized=self._authorizes(body, key) if "http_config" in body else self._authorized,
             where=self._where(key),
         )
+
+    def _authorizes(self, body: Mapping[str, object], key: str) -> bool:
+        """Whether the `http_config` in a mapping sends something that tells who it is."""
+        http = self._place.mapping(body.get("http_config") or {}, below(key, "http_config"))
+        return any(http.get(name) for name in _AUTHORIZATIONS)

@@ -28,7 +28,10 @@ TRAFFIC = frozenset(COUNTERS) | {
 """What proxies tell about requests and connections. Two of them report each request that passes two: `reporter` says
 which."""
 
-_ABOUT_ITSELF = ("istio_agent_", "istio_build", "istio_cni_", "istio_dns_", "istio_on_demand_dns_", "istio_xds_")
+_ABOUT_ITSELF = (
+    "istio_active_proxy_", "istio_agent_", "istio_build", "istio_cni_", "istio_dns_", "istio_on_demand_dns_",
+    "istio_pending_proxy_", "istio_proxies_", "istio_xds_",
+)  # fmt: skip
 """Beginnings of the names of metrics about Istio's own processes."""
 
 REPORTERS = ("source", "destination", "waypoint")

@@ -187,7 +187,9 @@ def _result(expr: Binary, both: Labels, many: Labels, one: Labels) -> Labels:
     if matching.cardinality is Cardinality.ONE_TO_ONE and expr.operator not in SET_OPERATORS:
         return both.only(matching.labels) if matching.on else both.without(matching.labels)
     others = many.others if matching.on else both.others
-    result = Labels({**many.named, **both.named}, others)
+    # What is not compared stays as the many have it, be it known by name or not.
+    ignored = {} if matching.on else {name: many.of(name) for name in matching.labels}
+    result = Labels({**many.named, **ignored, **both.named}, others)
     for name in matching.include:
         result = result.having(name, one.of(name))
     return result
