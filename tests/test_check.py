@@ -723,6 +723,14 @@ class TestCommand:
         ] == found.stderr.splitlines()
         assert (1, "") == (found.exit_code, found.stdout)
 
+    def test_series_that_are_recorded_from_each_other_without_end(self) -> None:
+        rules = [{"record": f"r{number}", "expr": f"sum(r{number + 1})"} for number in range(2_000)]
+        Path("rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "deep", "rules": rules}]}), encoding="utf-8")
+        found = run("--rules", "rules.yaml")
+
+        told = "error: --rules: series are recorded from each other in too many steps to be followed"
+        assert (1, told) == (found.exit_code, found.stderr.strip())
+
     def test_folders_are_not_searched_deeper(self) -> None:
         for kind, name in (("policies", "policies.yaml"), ("rules", "rules.yaml")):
             (Path(kind) / "tests").mkdir(parents=True)

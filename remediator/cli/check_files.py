@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from remediator.checking.alertmanager import read_configuration
-from remediator.checking.check import Given, check
+from remediator.checking.check import Given, Report, check
 from remediator.checking.findings import Code, Finding, Where
 from remediator.checking.routing import Configuration
 from remediator.checking.timing import Clock, Delay
@@ -21,6 +21,7 @@ from remediator.rules.model import RuleFile
 from remediator.rules.reading import ALLOWED, read_rules
 
 _SUFFIXES = {".yaml", ".yml"}
+_NOT_COMPARED = "Alerts and policies were not compared: first correct the files that could not be read whole."
 _LINE = re.compile(r"(?:not YAML: )?line (\d+)(?:: |, column)")
 
 Lines = Mapping[tuple[str, int], Mapping[str, int]]
@@ -48,37 +49,64 @@ def examine(values: Mapping[str, Any]) -> Result:
     Raises:
         InputError: a file cannot be read; all of them are named.
     """
-    reading = _Files()
-    policy_paths = tuple(map(Path, (*values["paths"], *values["policies"])))
-    policy_texts = reading.texts(policy_paths)
-    rule_texts = reading.texts(tuple(map(Path, values["rules"])))
-    alertmanager = reading.texts((Path(values["alertmanager"]),)) if values["alertmanager"] else {}
-    if reading.errors:
-        raise InputError("\n".join(reading.errors))
-
-    policies, found = _policies(policy_paths, policy_texts)
-    rules, rule_faults = _rules(rule_texts)
-    configuration, configuration_faults = _configuration(alertmanager)
+    texts = _texts(values)
+    policies, found = _policies(texts)
+    rules, rule_faults = _rules(texts.rules)
+    configuration, configuration_faults = _configuration(texts.alertmanager)
     found += rule_faults + configuration_faults
-    places = _places(policies, policy_texts) if policies else {}
-    report = check(
+    report = _checked(
         Given(
             rules=rules if values["rules"] else None,
             # Rules that were not read could hold the very alert that a policy is for.
             policies=None if rule_faults else policies,
-            places=places,
+            places=_places(policies, texts.policies) if policies else {},
             alertmanager=configuration,
             receiver=values["receiver"],
             external=values["external_label"],
             clock=Clock(values["scrape_interval"], values["evaluation_interval"], values["max_delay"]),
         )
     )
+    incomparable = texts.paths and values["rules"] and (policies is None or rule_faults)
     return Result(
         findings=tuple(each for each in (*found, *report.findings) if each.code not in values["ignore"]),
         delays=report.delays,
-        files=len(policy_texts) + len(rule_texts) + len(alertmanager),
-        notes=_notes(policy_paths, values, policies, rule_faults),
+        files=len(texts.policies) + len(texts.rules) + len(texts.alertmanager),
+        notes=(_NOT_COMPARED,) if incomparable else (),
     )
+
+
+def _checked(given: Given) -> Report:
+    try:
+        return check(given)
+    except RecursionError:
+        raise InputError("--rules: series are recorded from each other in too many steps to be followed") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What stands in the files, by their names."""
+
+    paths: tuple[Path, ...]
+    """Of policies, as they are given."""
+    policies: Mapping[str, str]
+    rules: Mapping[str, str]
+    alertmanager: Mapping[str, str]
+    """One file, or none."""
+
+
+def _texts(values: Mapping[str, Any]) -> _Texts:
+    """Read every file. Raises InputError with all that cannot be read."""
+    reading = _Files()
+    paths = tuple(map(Path, (*values["paths"], *values["policies"])))
+    found = _Texts(
+        paths=paths,
+        policies=reading.texts(paths),
+        rules=reading.texts(tuple(map(Path, values["rules"]))),
+        alertmanager=reading.texts((Path(values["alertmanager"]),) if values["alertmanager"] else ()),
+    )
+    if reading.errors:
+        raise InputError("\n".join(reading.errors))
+    return found
 
 
 class _Files:
@@ -119,13 +147,13 @@ class _Files:
         return None
 
 
-def _policies(paths: Sequence[Path], texts: Mapping[str, str]) -> tuple[PolicySet | None, list[Finding]]:
-    if not paths:
+def _policies(texts: _Texts) -> tuple[PolicySet | None, list[Finding]]:
+    if not texts.paths:
         return None, []
     try:
-        return load(paths), []
+        return load(texts.paths), []
     except PolicyError as error:
-        return None, list(_findings(Code.POLICY, error.faults, _lines(texts)))
+        return None, list(_findings(Code.POLICY, error.faults, _lines(texts.policies)))
 
 
 def _rules(texts: Mapping[str, str]) -> tuple[tuple[RuleFile, ...], list[Finding]]:
@@ -177,11 +205,3 @@ def _places(policies: PolicySet, texts: Mapping[str, str]) -> dict[str, Where]:
         line = _line(lines.get((file, int(number)), {}), "spec.matchers")
         places[policy.name] = Where(file, line, f"policy {policy.name}")
     return places
-
-
-def _notes(
-    paths: Sequence[Path], values: Mapping[str, Any], policies: PolicySet | None, rule_faults: Sequence[Finding]
-) -> tuple[str, ...]:
-    if paths and values["rules"] and (policies is None or rule_faults):
-        return ("Alerts and policies were not compared: first correct the files that could not be read whole.",)
-    return ()
