@@ -820,6 +820,21 @@ class TestShipped:
 
         assert [] == report(*shipped, "--alertmanager", "alertmanager.yml")["findings"]
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param((), id="as they are committed"),
+            pytest.param(("--plain", "--native-histograms"), id="plain, with native histograms"),
+            pytest.param(("--live-reporter", "waypoint", "--namespaces", "shop-.*"), id="of an ambient mesh"),
+            pytest.param(("--alert-label", "team=shop", "--without", "CanaryHardDown"), id="of one team"),
+        ],
+    )
+    def test_nothing_is_found_in_what_is_rendered(self, options: tuple[str, ...]) -> None:
+        rendered = CliRunner().invoke(program, ["rules", "render", "mesh-wide", *options])
+        Path("rules.yaml").write_text(rendered.stdout, encoding="utf-8")
+
+        assert [] == told("--policies", str(ROOT / "policies" / "production"), "--rules", "rules.yaml")
+
     def test_names_of_other_rules_may_stand_beside_ours(self) -> None:
         """Who has both sets of rules writes one policy for both; who has one of them has no fault in it."""
         edit("policies.yaml", '"CanarySlow|CanaryLatencyShift"', '"CanarySlow|PerformanceDegradationInCanary"')

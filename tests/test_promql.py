@@ -103,6 +103,19 @@ class TestParsing:
             parse(text)
 
     @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            pytest.param("a\n  + b c", "line 2, column 5", id="a word too much"),
+            pytest.param("sum(x) by (a) > > 5", "line 1, column 13", id="an operator too much"),
+            pytest.param("a + rate(x)", "line 1, column 8", id="the argument of a function"),
+            pytest.param(r"x{a=~`\d`} y", "line 1, column 10", id="behind a text in backticks"),
+        ],
+    )
+    def test_where_it_is_wrong(self, text: str, place: str) -> None:
+        with pytest.raises(PromqlError, match=f", read as far as {place}$"):
+            parse(text)
+
+    @pytest.mark.parametrize(
         "text",
         [
             pytest.param("-" * 100_000 + "x", id="signs"),

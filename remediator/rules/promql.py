@@ -39,6 +39,10 @@ thousand the process ends; the longest of the shipped expressions has about a hu
 
 _OPERATORS = re.compile(r"[-+*/%^<>(\[]|\b(?:and|or|unless|atan2)\b")
 
+MOST_TOKENS = 500
+"""Of an expression that is wrong: beyond them it is not said where."""
+
+_TOKEN = re.compile(r"[\w:.]+|\S")
 _STRINGS = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?P<raw>[^`]*)`|\#[^\n]*""", re.DOTALL)
 
 
@@ -62,7 +66,20 @@ def parse(text: str) -> Expr:
     except RecursionError:
         raise PromqlError("nested too deep; record parts of it by rules of their own") from None
     except ValueError as error:
-        raise PromqlError(str(error)) from error
+        raise PromqlError(f"{error}{_read_as_far_as(text)}") from error
+
+
+def _read_as_far_as(text: str) -> str:
+    """Where the longest beginning ends that is PromQL by itself: the parser does not say where it stopped."""
+    for end in reversed([token.end() for token in _TOKEN.finditer(text)][:MOST_TOKENS]):
+        try:
+            promql.parse(_STRINGS.sub(_quoted, text[:end]))
+        except ValueError:
+            continue
+        line = text.count("\n", 0, end) + 1
+        column = end - (text.rfind("\n", 0, end) + 1)
+        return f", read as far as line {line}, column {column}"
+    return ""
 
 
 def _quoted(string: re.Match[str]) -> str:
