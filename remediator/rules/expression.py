@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from remediator.policies.matchers import Matcher, Op
+from remediator.policies.matchers import Matcher
 
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
@@ -183,13 +183,3 @@ def is_scalar(expr: Expr) -> bool:
             return is_scalar(expr.left) and is_scalar(expr.right)
         case _:
             return False
-
-
-def is_empty_allowed(matcher: Matcher) -> bool:
-    """Whether series without the label are selected too."""
-    return matcher.matches({})
-
-
-def fixed_value(matcher: Matcher) -> str | None:
-    """The only value that a matcher lets through; None if there are several."""
-    return matcher.value if matcher.op is Op.EQUAL else None
