@@ -84,7 +84,8 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
-            pytest.param("", "expected a mapping, found nothing", id="an empty file"),
+            pytest.param("", "no `route:` in it", id="an empty file"),
+            pytest.param("[]", "expected a mapping, found a list", id="a list"),
             pytest.param("receivers: []", "no `route:` in it", id="no route"),
             pytest.param("route: {receiver: a}\nreceivers: []", "line 1: no receiver 'a'", id="no such receiver"),
             pytest.param(

@@ -50,12 +50,14 @@ class _Reader:
     def configuration(self, value: object) -> Configuration:
         """The whole file."""
         place = self._place
-        body = place.mapping(value, "")
+        body = place.mapping({} if value is None else value, "")
         if body.get("kind") == "AlertmanagerConfig":
             hint = "the operator puts its part and others' together: kubectl get secret alertmanager-NAME-generated"
             place.fault("kind", "an AlertmanagerConfig is only a part of the configuration", hint)
         elif "route" not in body:
             place.fault("", "no `route:` in it", "give the file that Alertmanager is started with")
+        if place.faults:
+            return Configuration(place.file, Route(""))
         self._authorized = self._authorizes(place.mapping(body.get("global") or {}, "global"), "global")
         receivers = [self._receiver(key, each) for key, each in place.items(body.get("receivers", ()), "receivers")]
         rules = place.items(body.get("inhibit_rules") or (), "inhibit_rules")
