@@ -6,6 +6,7 @@
     wiring        what the service is made of, built from Settings
     outside       the cluster that Settings name
     news          what changed in the policy files while it runs
+    check         faults in policies, rules and routes; check_files reads them, check_view shows what was found
     plan          what would happen: diff and JSON Patch
     forecast      what would happen, as a value
     explain       why it would happen

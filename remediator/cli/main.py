@@ -16,6 +16,7 @@ import click
 
 import remediator
 from remediator.cli.approve import approve
+from remediator.cli.check import check
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
 from remediator.cli.listing import listing
@@ -92,6 +93,7 @@ def program() -> None:
 for _command in (
     serve,
     demo,
+    check,
     plan,
     explain,
     listing,

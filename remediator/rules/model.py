@@ -17,6 +17,8 @@ class RecordingRule:
     """The metric's name."""
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
+    """Where it begins in its file, counted from 1; 0 where no file was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class AlertingRule:
     labels: Mapping[str, str] = field(default_factory=dict)
     """Templates; they win over the labels of the series."""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
+    """Where it begins in its file, counted from 1; 0 where no file was read."""
+
+
+Rule = RecordingRule | AlertingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class RuleGroup:
     """Rules that are evaluated together, in their order, at one timestamp."""
 
     name: str
-    rules: tuple[RecordingRule | AlertingRule, ...]
+    rules: tuple[Rule, ...]
     interval: timedelta | None = None
     """None: Prometheus' own evaluation_interval."""
 
@@ -59,3 +66,5 @@ class RuleFile:
     groups: tuple[RuleGroup, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the object: what the operator's ruleSelector looks for."""
+    file: str = field(default="", compare=False)
+    """The path of the file that holds it; empty where no file was read."""
