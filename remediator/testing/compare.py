@@ -13,6 +13,7 @@ from remediator.testing.results import Difference
 from remediator.testing.world import Came
 
 _NOTHING = "nothing"
+_NOT_OURS = (Reason.NO_POLICY, Reason.HEARTBEAT)
 
 _ROW: Mapping[str, Callable[[AlertOutcome], Any]] = {
     "alert": lambda row: row.alertname,
@@ -28,7 +29,7 @@ def outcomes(expected: Sequence[Expected], came: Sequence[Came], *, lenient: boo
     """Compare the outcomes of one step. Raises InputError: a file of an expected object is faulty.
 
     Args:
-        lenient: an alert for which there is no policy need not be expected.
+        lenient: an alert for which there is no policy, and the watchdog, need not be expected.
     """
     left = _distinct(came)
     for each in expected:
@@ -40,7 +41,7 @@ def outcomes(expected: Sequence[Expected], came: Sequence[Came], *, lenient: boo
         yield from _row(each, best)
         yield from _state(each, best)
     for other in left:
-        if not lenient or other.row.reason is not Reason.NO_POLICY:
+        if not lenient or other.row.reason not in _NOT_OURS:
             yield Difference("", "outcome", "nothing more", _told(other.row), (other.row.message,))
 
 
