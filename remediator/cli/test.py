@@ -47,6 +47,7 @@ def test(context: click.Context, /, **values: Any) -> None:
     from remediator.cli.render import console, emit
     from remediator.cli.test_run import Wish, run
     from remediator.cli.test_view import say_report, test_json
+    from remediator.errors import InputError
 
     output = values.pop("output")
     paths, policies = (tuple(map(Path, values.pop(name))) for name in ("paths", "policies"))
@@ -55,4 +56,6 @@ def test(context: click.Context, /, **values: Any) -> None:
         say_report(console(), report)
     else:
         emit(test_json(report), output)
+    if report.refused:
+        raise InputError(report.refused)
     context.exit(report.exit_code)

@@ -42,6 +42,8 @@ class Report:
     results: tuple[Ran, ...]
     untested: tuple[str, ...]
     """Policies that took no alert of any test."""
+    refused: str = ""
+    """Why nothing was rewritten that should have been; empty: it was, or nobody asked."""
 
     def count(self, status: Status) -> int:
         """How many ended so."""
@@ -50,7 +52,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """1 where a test could not be run, 2 where one failed, else 0."""
-        if self.count(Status.ERROR):
+        if self.count(Status.ERROR) or self.refused:
             return 1
         return DIFFERENCES if self.count(Status.FAILED) else 0
 
@@ -70,13 +72,20 @@ def run(paths: Sequence[Path], wish: Wish) -> Report:
         runner = Runner(executor, promtool)
         runner.load(tests)
         results = tuple(_run(runner, tests))
-    if wish.update:
-        results = update_goldens(results)
+    results, refused = _updated(results) if wish.update else (results, "")
     if wish.junit:
         _write(Path(wish.junit), junit(results))
     # Who names files wants those; what lies beside them is not asked about.
     whole = not any(path.is_file() for path in paths)
-    return Report(results, runner.untested(results) if whole else ())
+    return Report(results, runner.untested(results) if whole else (), refused)
+
+
+def _updated(results: tuple[Ran, ...]) -> tuple[tuple[Ran, ...], str]:
+    """The results once files are rewritten; or as they were, and why that was not done."""
+    try:
+        return update_goldens(results), ""
+    except InputError as error:
+        return results, str(error)
 
 
 def _run(runner: Runner, tests: Sequence[PolicyTest]) -> Iterator[Ran]:

@@ -50,8 +50,12 @@ class Document:
     faults: tuple[Fault, ...]
 
 
-def read_documents(text: str, file: str) -> Iterator[Document]:
-    """Every document of `text` that is not empty. What YAML cannot read ends the file with a fault."""
+def read_documents(text: str, file: str, *, braces: bool = False) -> Iterator[Document]:
+    """Every document of `text` that is not empty. What YAML cannot read ends the file with a fault.
+
+    Args:
+        braces: whether a text may hold `{{ … }}`, as a histogram does in promtool's notation.
+    """
     number = 1
     try:
         loader = _Loader(text)
@@ -59,7 +63,7 @@ def read_documents(text: str, file: str) -> Iterator[Document]:
             node = loader.get_node()
             if node is None:
                 break
-            document = _Reader(file, number).read(node)
+            document = _Reader(file, number, braces).read(node)
             if document.value is not None or document.faults:
                 yield document
             number += 1
@@ -73,8 +77,9 @@ def read_documents(text: str, file: str) -> Iterator[Document]:
 class _Reader:
     """Turns the nodes of one document into plain values, and notes the faults on the way. One use only."""
 
-    def __init__(self, file: str, number: int) -> None:
+    def __init__(self, file: str, number: int, braces: bool) -> None:
         self._file = file
+        self._braces = braces
         self._number = number
         self._nodes = 0
         self._faults: list[Fault] = []
@@ -118,7 +123,7 @@ class _Reader:
         return result
 
     def _scalar(self, node: yaml.ScalarNode, key: str) -> object:
-        if _holds_template(node.value):
+        if not self._braces and _holds_template(node.value):
             self._fault(key, node, *_RENDER)
             return None
         try:

@@ -47,7 +47,7 @@ _FLAGS = {"mode": "mode", "budget": "budget", "max_alert_age": "max-alert-age", 
 def parse_tests(text: str, file: Path) -> Iterator[PolicyTest | Fault]:
     """The tests of one file, and all that is wrong with it."""
     names: Counter[str] = Counter()
-    for document in read_documents(text, str(file)):
+    for document in read_documents(text, str(file), braces=True):
         for item in _parse(document, file):
             yield item
             if isinstance(item, PolicyTest):

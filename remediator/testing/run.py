@@ -61,6 +61,8 @@ class Runner:
                 differences = tuple(course.differences())
         except RemediatorError as error:
             return Ran(test, time.perf_counter() - begun, error=str(error))
+        except OverflowError:
+            return Ran(test, time.perf_counter() - begun, error="its times lead out of the calendar, years 1 to 9999")
         return Ran(test, time.perf_counter() - begun, differences, course.error, frozenset(course.policies))
 
 
@@ -82,16 +84,10 @@ class _Course:
         first, series = self.test.steps[0], self.test.series
         at = self.test.at or (NOON if series else moment_of(_alerts(first), NOON))
         for number, step in enumerate(self.test.steps):
-            at = self._later(at, step)
+            at += step.after
             self.world.at = at
             found = list(self._differences(step, at))
             yield from (replace(each, about=_at_step(each.about, number)) for each in found)
-
-    def _later(self, at: datetime, step: Step) -> datetime:
-        try:
-            return at + step.after
-        except OverflowError as error:
-            raise InputError("spec.then: so far after the start there is no date") from error
 
     def _differences(self, step: Step, at: datetime) -> Iterator[Difference]:
         alerts = self._delivered(step, at)
