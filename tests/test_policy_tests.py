@@ -726,7 +726,9 @@ def test_an_answer_needs_something_that_waits(shop: Path) -> None:
     test = yaml.safe_load(TEST)
     test["spec"]["then"] = [{"after": "1m", "answer": "Approve", "expect": [{"outcome": "Applied"}]}]
     done = run(write(shop, yaml.safe_dump(test)))
-    assert (1, True) == (done.exit_code, "error: nothing waits for an answer" in done.stdout)
+    assert 2 == done.exit_code
+    assert "    then[0]" in done.stdout.splitlines()
+    assert "plans that wait for an answer: expected one or more, and it is none" in done.stdout
     test["spec"]["then"] += [{"after": "1m", "answer": "Reject", "expect": [{"outcome": "Denied"}]}]
     (fault,) = (each for each in parse_tests(yaml.safe_dump(test), Path("t.yaml")) if isinstance(each, Fault))
     assert ("spec.then[1].answer", "nothing waits for a second answer") == (fault.key, fault.message)

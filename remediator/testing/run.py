@@ -96,6 +96,8 @@ class _Course:
             yield from compare.firing(series.firing, alerts)
         cause = step.cause
         came = self.world.answer(self._last, cause) if isinstance(cause, Answer) else self.world.deliver(alerts)
+        if isinstance(cause, Answer) and not came:
+            yield Difference("", "plans that wait for an answer", "one or more", "none")
         self._last = came
         self.policies |= {each.row.policy for each in came if each.row.policy}
         self._note_failures(step, came)

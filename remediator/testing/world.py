@@ -94,16 +94,14 @@ class World:
         return tuple(self._came(rows))
 
     def answer(self, waiting: Iterable[Came], answer: Answer) -> tuple[Came, ...]:
-        """Answer the plans among these outcomes that wait for a person; what came of it.
+        """Answer the plans among these outcomes that wait for a person; what came of it, nothing where none waits.
 
         Raises:
-            InputError: none of them waits. ClusterError: as Pipeline.answer.
+            ClusterError: as Pipeline.answer.
         """
         approval = Approval(answer is Answer.APPROVE, _PERSON, "", self.at)
         rows = [each.row for each in waiting if each.row.outcome is Outcome.AWAITING_APPROVAL]
         plans = dict.fromkeys((row.target.namespace, row.remediation) for row in rows if row.target and row.remediation)
-        if not plans:
-            raise InputError("nothing waits for an answer: let the step before end as AwaitingApproval")
         return tuple(self._came(self._pipeline.answer(where, name, approval).row for where, name in plans))
 
     def _alert(self, given: GivenAlert) -> Alert:
