@@ -42,7 +42,7 @@ def _say_differences(out: Console, differences: Iterable[Difference]) -> None:
             say(out, "    ", (about, "bold"))
         indent = "      " if about else "    "
         if each.detail and each.detail[0].startswith("---"):
-            say(out, f"{indent}{each.what} is another than expected:")
+            say(out, f"{indent}{each.what}: not as expected")
             say_diff(out, [f"{line}" for line in each.detail])
             continue
         say(out, f"{indent}{each.what}: expected ", (each.expected, "green"), ", and it is ", (each.actual, "red"))

@@ -114,11 +114,12 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _about(row: AlertOutcome) -> str:
-    return f"{row.policy or row.alertname}" + (f" on {row.target}" if row.target else "")
+    by = f" by {row.policy}" if row.policy else ""
+    return f"{row.alertname or 'an alert without a name'}{by}" + (f" on {row.target}" if row.target else "")
 
 
 def _told(row: AlertOutcome) -> str:
-    return f"{row.alertname}: {row.outcome} ({row.reason}) of {_about(row)}"
+    return f"{row.outcome} ({row.reason}): {_about(row)}"
 
 
 def _shown(expected: Expected) -> str:

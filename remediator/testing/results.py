@@ -34,7 +34,7 @@ class Difference:
     """Something that came otherwise than expected."""
 
     about: str
-    """Which outcome: `canary-errors on VirtualService shop/reviews`; empty: none of them."""
+    """Which outcome: `CanaryHardDown by canary-errors on VirtualService shop/reviews`; empty: none of them."""
     what: str
     """What of it: `reason`, `spec.http[0].route[0].weight`."""
     expected: str

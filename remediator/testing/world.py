@@ -118,7 +118,9 @@ class World:
 
     def _came(self, rows: Iterable[AlertOutcome]) -> Iterator[Came]:
         found = list(rows)
-        bodies = {each.ref: each.body for each in _in_folder(self._folder)}
+        # Those of furnish alone: records have a folder of their own.
+        files = self._folder.glob("*.yaml") if any(row.target for row in found) else ()
+        bodies = {each.ref: each.body for file in files for each in _in_file(file)}
         for row in found:
             yield Came(row, self._guards(row), bodies.get(row.target) if row.target else None)
 
