@@ -4,6 +4,7 @@ RemediatorError
 ├── InputError               what we were given is wrong: tell the giver, do not retry
 │   ├── NotificationError      HTTP 400
 │   ├── PolicyError            keep the last good set; `check` and `serve` print every fault
+│   ├── PolicyTestError        exit 1; `test` prints every fault, and runs nothing
 │   └── SettingsError          exit 1
 └── ClusterError             the other side said no, or nothing
     ├── Conflict               the object moved: read it again, plan again (409, a failed `test`)
@@ -58,6 +59,14 @@ class Fault:
 
 class PolicyError(InputError):
     """One or more faults in policy files; all faults of all files, in the order of the files."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class PolicyTestError(InputError):
+    """One or more faults in tests of policies; all faults of all files, in the order of the files."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))

@@ -24,6 +24,7 @@
     resume        end that; pause_view shows both
     lookup        records by the names that people type; the cluster that is asked for them
     requester     who asks for something by hand, and why
+    test          tests that lie beside policies: test_run finds and runs them, test_view shows how they ended
     schema        the JSON Schema of policy files, and the CRDs of records and pauses
     demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
                   demo_view what is said, sample what it is shown on

@@ -31,6 +31,7 @@ from remediator.cli.schema import schema
 from remediator.cli.serve import serve
 from remediator.cli.show import show
 from remediator.cli.stop_mirror import stop_mirror
+from remediator.cli.test import test
 from remediator.cli.undo import undo
 from remediator.errors import RemediatorError
 
@@ -105,6 +106,7 @@ for _command in (
     stop_mirror,
     pause,
     resume,
+    test,
     rules,
     schema,
 ):

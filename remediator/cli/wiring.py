@@ -13,12 +13,12 @@ from datetime import timedelta
 import remediator
 from remediator import logs
 from remediator.cli.address import tried
-from remediator.cli.bounds import bounds_of
 from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
+from remediator.pipeline.bounds import bounds_of
 from remediator.pipeline.housekeeping import Housekeeping
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode

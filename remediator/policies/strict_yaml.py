@@ -46,7 +46,7 @@ class Allowed:
 
     nodes: int = MAX_NODES
     templates: bool = False
-    """Whether a quoted text may hold `{{ … }}`: Prometheus expands it itself."""
+    """Whether a quoted text may hold `{{ … }}`: Prometheus expands it itself, and promtool writes histograms so."""
 
 
 POLICY = Allowed()
