@@ -71,7 +71,8 @@ def contract_findings(contract: Contract) -> Iterator[Finding]:
         if alert.asks is not None or (takers and may_act(alert)):
             yield from dropped_labels(alert, takers)
     for policy in contract.policies.policies:
-        yield from _policy(contract, policy)
+        if not policy.alerts_elsewhere:
+            yield from _policy(contract, policy)
 
 
 def _no_policy(contract: Contract, alert: Alert) -> Finding:
