@@ -6,9 +6,11 @@ Label values are bounded: names of policies, words of outcome.py, HTTP codes and
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 from typing import Protocol
 
 from prometheus_client import (
@@ -68,7 +70,13 @@ class Brakes:
 class Metrics:
     """The metrics of one process, in a registry of their own. Safe to use from many threads."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None, clock: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            clock: Unix time (s).
+        """
+        self._clock = clock
+        self._heartbeat = nan
         self._registry = registry if registry is not None else CollectorRegistry()
         self._failures_lock = threading.Lock()
         self._failures_seen = 0
@@ -80,6 +88,9 @@ class Metrics:
         self._create_for_policies()
         self._budget_remaining = self._gauge("budget_remaining", "Remediations that --budget still allows now.")
         self._paused = self._gauge("paused", "1 while a pause holds: nothing is changed.")
+        self._awaiting = self._gauge("awaiting_approval", "Plans that wait for a person's yes or no.")
+        watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
+        watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
     def _create_for_alerts(self) -> None:
         self._notifications = self._counter("notifications", "Requests to /webhook, by the code of the answer.", "code")
@@ -172,6 +183,14 @@ class Metrics:
         """Set the gauges of what holds the whole service back."""
         self._budget_remaining.set(brakes.budget_remaining)
         self._paused.set(brakes.paused)
+
+    def observe_awaiting(self, count: float) -> None:
+        """Set the gauge of plans that wait for a person; NaN where the records are not known."""
+        self._awaiting.set(count)
+
+    def heartbeat(self) -> None:
+        """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""
+        self._heartbeat = self._clock()
 
     def observe_policies(self, count: int, failures: int) -> None:
         """Set the gauge of policies, and bring the counter of failed loads up to `failures` since the start."""

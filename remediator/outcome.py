@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NOT_EXPOSED = "NotExposed"
     NO_POLICY = "NoPolicy"
     RESOLVED = "Resolved"
+    HEARTBEAT = "Heartbeat"
     LABEL_MISSING = "LabelMissing"
     NO_STABLE_DESTINATION = "NoStableDestination"
     NOT_SEPARABLE = "NotSeparable"

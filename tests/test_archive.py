@@ -350,6 +350,7 @@ def test_no_body_ends_the_watch(data: st.DataObject) -> None:
         pytest.param(("spec", "suspect", "version"), {}, id="a version that is no text"),
         pytest.param(("spec", "alert", "fingerprint"), "", id="an empty fingerprint"),
         pytest.param(("spec", "policy", "name"), "", id="an empty policy"),
+        pytest.param(("spec", "actions"), [], id="no actions"),
         pytest.param(("status", "resolved", 0, "fingerprint"), "", id="resolved without a fingerprint"),
     ],
 )

@@ -726,7 +726,8 @@ def test_schema_prints_json_schema() -> None:
 
 def commands() -> Iterator[str]:
     """The part of docs/cli.md that is made from the code."""
-    for name in ("", *sorted(program.commands)):
+    inner = (f"{name} {each}" for name, group in program.commands.items() for each in getattr(group, "commands", ()))
+    for name in ("", *sorted((*program.commands, *inner))):
         title = f"remediator {name}".strip()
         text = CliRunner().invoke(program, [*name.split(), "--help"], prog_name="remediator", terminal_width=80).stdout
         yield f"## {title}\n\n```text\n{re.sub(' +$', '', text, flags=re.MULTILINE)}```\n"

@@ -963,10 +963,16 @@ class TestWhatHoldsItBack:
         mesh.minutes = 6
         assert 0 == self.brakes(mesh, None)[1]
 
+    def test_what_waits_for_a_person(self, mesh: Mesh) -> None:
+        mesh.cluster = storm()
+        mesh.deliver(*alerts_on(SERVICES[:2]), ceiling=Mode.APPROVE)
+        assert 2 == mesh.replica().awaiting()
+
     def test_what_is_not_known_is_no_number(self, mesh: Mesh) -> None:
         mesh.cluster.ledger.fails["index"] = NotSynced("not listed yet")
         mesh.cluster.brake.fails["pauses"] = NotSynced("not listed yet")
         assert ["nan", "nan"] == [str(found) for found in self.brakes(mesh, Budget(5, TEN_MINUTES))]
+        assert "nan" == str(mesh.replica().awaiting())
 
 
 def test_in_observe_a_firing_is_not_refused_for_what_it_has_used_itself(mesh_of: MeshOf) -> None:

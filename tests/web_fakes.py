@@ -177,6 +177,9 @@ class FakePipeline:
     def brakes(self) -> Brakes:
         return Brakes(7, 0)
 
+    def awaiting(self) -> float:
+        return 2
+
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         self.answers.append(approval)
         record = replace(self.ledger.read(namespace, name), approval=approval)

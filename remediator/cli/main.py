@@ -25,6 +25,7 @@ from remediator.cli.plan import plan
 from remediator.cli.reject import reject
 from remediator.cli.resume import resume
 from remediator.cli.rollback import rollback
+from remediator.cli.rules import rules
 from remediator.cli.schema import schema
 from remediator.cli.serve import serve
 from remediator.cli.show import show
@@ -102,6 +103,7 @@ for _command in (
     stop_mirror,
     pause,
     resume,
+    rules,
     schema,
 ):
     program.add_command(_command)

@@ -134,6 +134,9 @@ def _without(cases: Iterable[Case], rows: Iterable[tuple[int, AlertOutcome]]) ->
 
 def _triage(number: int, alert: Alert, policies: PolicySet) -> tuple[Case | AlertOutcome, Suspect | None]:
     """The case that an alert makes, or how it ends without one; and whom it accuses, which counts either way."""
+    if alert.heartbeat:
+        why = Refusal(Reason.HEARTBEAT, "the watchdog: noted, and nothing else is asked for")
+        return row(alert, None, Outcome.IGNORED, why), None
     policy = match.find(policies, alert.labels)
     if alert.status is Status.RESOLVED:
         why = Refusal(Reason.RESOLVED, "resolved; whatever was taken away stays away until a person gives it back")

@@ -9,11 +9,12 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import nan
 
 from remediator import logs
 from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Cluster
-from remediator.errors import NotFound
+from remediator.errors import ClusterError, NotFound
 from remediator.guards.situation import Bounds
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
@@ -129,6 +130,13 @@ class Pipeline:
         """What holds the whole service back now. Never raises."""
         return self.guarding.brakes(self.ceiling)
 
+    def awaiting(self) -> float:
+        """How many plans wait for a person's yes or no; NaN while the records are not known. Never raises."""
+        try:
+            return len(self.cluster.ledger.awaiting())
+        except ClusterError:
+            return nan
+
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         """Take a person's answer to a plan that waits for one, and carry it out.
 
@@ -242,6 +250,8 @@ class Pipeline:
             self.metrics.outcome(outcome)
         for alert in notification.alerts:
             self.metrics.alert(alert.status)
+            if alert.heartbeat:
+                self.metrics.heartbeat()
         if notification.truncated_alerts:
             self.metrics.truncated(notification.truncated_alerts)
             self.log.warning(

@@ -140,7 +140,7 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
             uid=text(target, "uid"),
         ),
         suspect=_suspect(spec["suspect"]),
-        actions=tuple(Action(action) for action in spec["actions"]),
+        actions=_actions(spec["actions"]),
         mode=Mode(spec["mode"]),
         changes=tuple(str(change) for change in spec.get("changes") or ()),
         patch=_operations(spec.get("patch")),
@@ -204,6 +204,12 @@ def _suspect_json(suspect: Suspect) -> Json:
 
 def _suspect(found: Mapping[str, Any]) -> Suspect:
     return Suspect(Host(text(found, "host")), optional(found, "version"))
+
+
+def _actions(found: Any) -> tuple[Action, ...]:
+    if not found:
+        raise ValueError("actions is empty")  # and would be missing when the record is written again
+    return tuple(Action(action) for action in found)
 
 
 def _operations(found: Any) -> tuple[Json, ...]:

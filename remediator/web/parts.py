@@ -28,6 +28,9 @@ class Remediates(Protocol):
     def brakes(self) -> Brakes:
         """What holds the whole service back now. Never raises."""
 
+    def awaiting(self) -> float:
+        """How many plans wait for a person's yes or no; NaN while the records are not known. Never raises."""
+
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         """Give back the traffic that a remediation took away.
 
