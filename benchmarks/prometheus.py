@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import signal
 import tempfile
 import urllib.parse
 from collections.abc import Iterator, Sequence
@@ -64,6 +66,10 @@ class Prometheus:
         if status != http.client.NO_CONTENT:
             raise RuntimeError(f"Prometheus refused samples with {status}: {text[:500].decode(errors='replace')}")
 
+    def reload(self) -> None:
+        """Make it read its configuration and its rules again."""
+        self._process.send(signal.SIGHUP)
+
     def exposed(self) -> str:
         """Its own metrics, as text."""
         return self._request("GET", "/metrics")[1].decode()
@@ -71,7 +77,7 @@ class Prometheus:
     def cpu_seconds(self) -> float:
         """Processor time that it has used so far, user and system; by Linux' /proc."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / 100.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _request(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, bytes]:
         headers = {"Content-Type": kind} if kind else {}
