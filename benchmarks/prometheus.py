@@ -32,6 +32,10 @@ class Prometheus:
         self._process = process
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     def ready(self) -> bool:
         """Whether it answers. RuntimeError with its log if it has ended."""
         self._process.running()
@@ -97,8 +101,8 @@ def running_prometheus(config: Json, flags: Sequence[str] = ()) -> Iterator[Prom
         process = Process([program, *own, f"--web.listen-address=127.0.0.1:{port}", *flags], folder / "log")
         process.start()
         try:
-            server = Prometheus(port, process)
-            wait_until(server.ready, "Prometheus is ready")
-            yield server
+            with contextlib.closing(Prometheus(port, process)) as server:
+                wait_until(server.ready, "Prometheus is ready")
+                yield server
         finally:
             process.terminate()

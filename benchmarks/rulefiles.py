@@ -1,4 +1,4 @@
-"""Rule files for the benchmarks: a PrometheusRule object or a plain file, read into values and unwrapped for Prometheus."""
+"""Rule files for the benchmarks: PrometheusRule objects or plain files, read into values, unwrapped for Prometheus."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def duration(text: str) -> timedelta:
 
 
 def unwrapped(file: Path) -> dict[str, Any]:
-    """The groups of every document in a file, as Prometheus itself reads them: {"groups": […]}. ValueError if there are none."""
+    """The groups of every document in a file, as Prometheus reads them. ValueError if there are none."""
     documents = [each for each in yaml.safe_load_all(file.read_text(encoding="utf-8")) if each]
     groups = [group for each in documents for group in each.get("spec", each).get("groups", ())]
     if not groups:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.detection [--rules FILE…] [--quick] [--json FILE]`; needs PROMETHEUS_BIN_DIR (prometheus) and numpy."""
+"""`python -m benchmarks.detection [--rules FILE…] [--quick] [--json FILE]`; needs PROMETHEUS_BIN_DIR (prometheus)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DEFAULT_INTERVAL_S: Final = 15.0
 
 
 def main() -> int:
-    """Simulate, judge, and print the tables; 1 if Prometheus or the rules are not there. A missed target is no error."""
+    """Simulate, judge, print the tables; 1 if Prometheus or the rules are not there. A missed target is no error."""
     options = _options()
     try:
         results = run(options)
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> Results:
 def _campaign(
     progress: Progress, scenarios: tuple[Scenario, ...], repeats: int, options: argparse.Namespace, rules: list[Step]
 ) -> list[Judged]:
-    if not repeats or options.only and not any(each.name in options.only for each in scenarios):
+    if not repeats or (options.only and not any(each.name in options.only for each in scenarios)):
         return []
     loads = [load for load in LOADS if not options.rps or load.rps in options.rps]
     task = progress.add_task(" and ".join(each.name for each in scenarios), total=1.0)
@@ -82,12 +82,19 @@ def _campaign(
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.detection", description="How soon the rules find a bad canary, and how often a good one."
+        prog="python -m benchmarks.detection",
+        description="How soon the rules find a bad canary, and how often a good one.",
     )
     add = parser.add_argument
     add("--rules", type=Path, nargs="+", metavar="FILE", default=[Path("rules/mesh-wide.yaml")])
     add("--faults", type=int, default=50, metavar="N", help="runs of each fault at each load (default %(default)s)")
-    add("--days", type=int, default=30, metavar="N", help="runs of each innocent scenario at each load (default %(default)s)")
+    add(
+        "--days",
+        type=int,
+        default=30,
+        metavar="N",
+        help="runs of each innocent scenario at each load (default %(default)s)",
+    )
     add("--rps", type=float, nargs="+", metavar="N", help="only these loads")
     add("--only", nargs="+", metavar="NAME", help="only these scenarios, by the names in the tables")
     add("--seed", type=int, default=7, help="of the simulation (default %(default)s)")

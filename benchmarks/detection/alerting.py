@@ -1,4 +1,4 @@
-"""`for` and `keep_firing_for`: from the moments at which an expression has a sample to the times in which the alert fires.
+"""`for` and `keep_firing_for`: from the moments at which an expression holds to those at which the alert fires.
 
 The rules are those of Prometheus (rules/alerting.go, AlertingRule.Eval).
 """

@@ -15,7 +15,7 @@ from benchmarks.detection.judging import BEGIN, FLAGS, Firing, Judge
 from benchmarks.detection.order import Step
 from benchmarks.detection.traffic import Counts, Load, Run, Scenario, simulate
 from benchmarks.detection.wire import Series
-from benchmarks.prometheus import Prometheus, running_prometheus
+from benchmarks.prometheus import running_prometheus
 
 OURS: Final = "these rules"
 CONTESTANTS: Final = (OURS, "naive rules", "naive 2x repaired", FLAGGER)
@@ -77,7 +77,7 @@ def judged(found: Sequence[Run], steps: Sequence[Step], advanced: Callable[[floa
 
 
 def _scraped(found: Iterable[Run], begin: float, end: float) -> Iterator[Series]:
-    """The counters as they are scraped: one of what succeeded, one of what failed, which is born with the first failure."""
+    """The counters as they are scraped: of what succeeded, and of what failed, born with the first failure."""
     for run in found:
         moments = run.moments()
         due = (moments >= begin) & (moments < end)
@@ -110,9 +110,7 @@ def _series(run: Run, version: str, code: str, milliseconds: Counts, counts: Cou
 def _by_run(found: Iterable[Run], firings: Iterable[Firing]) -> Iterator[Judged]:
     by_service: dict[str, list[Accusation]] = {}
     for firing in firings:
-        contestant = firing.labels.get("contestant") or (
-            OURS if firing.labels.get("remediation") in REMEDIATED else ""
-        )
+        contestant = firing.labels.get("contestant") or (OURS if firing.labels.get("remediation") in REMEDIATED else "")
         if contestant:
             name = " ".join(filter(None, (firing.alert, firing.labels.get("window"))))
             accusation = Accusation(contestant, name, firing.labels.get("destination_version", ""), firing.begin)

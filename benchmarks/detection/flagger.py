@@ -1,6 +1,6 @@
-"""Flagger's analysis with its defaults: each minute the success rate of the last one; five that failed, and it rolls back at the next.
+"""Flagger's analysis with its defaults: each minute the success rate of the last one; five failed, and it rolls back.
 
-Failed checks add up and never go back; no value is a failed check.
+It does so at the check after the fifth. Failed checks add up and never go back; no value is a failed check.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rules over simulated time: Prometheus evaluates each expression over a stretch of it, and gets back what was recorded."""
+"""Rules over simulated time: Prometheus evaluates each expression over a stretch, and gets back what was recorded."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def _moments(step: Step, begin: float, end: float) -> npt.NDArray[np.float64]:
     return np.round(np.arange(first, last) * step.interval + step.offset, 3)
 
 
-def _values(series: Mapping[str, Any], moments: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _values(
+    series: Mapping[str, Any], moments: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Where in `moments` it has a sample, and which."""
     pairs = series["values"]
     times = np.array([pair[0] for pair in pairs]) - BEGIN
@@ -104,7 +106,7 @@ def _values(series: Mapping[str, Any], moments: npt.NDArray[np.float64]) -> tupl
 def _recorded(
     rule: RecordingRule, found: Sequence[Mapping[str, Any]], moments: npt.NDArray[np.float64], seen: _Seen
 ) -> Iterator[Series]:
-    """The samples, and a stale marker at each evaluation that no longer has one: as Prometheus' own rule manager writes them."""
+    """The samples, and a stale marker where there is none any more: as Prometheus' own rule manager writes them."""
     milliseconds = np.rint((moments + BEGIN) * 1000).astype(np.int64)
     present: set[Key] = set()
     for series in found:

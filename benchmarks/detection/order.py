@@ -32,8 +32,8 @@ class Step:
 def steps(groups: Sequence[RuleGroup], default_interval: float) -> list[Step]:
     """The rules that read RAW, themselves or through records, each after those that it reads.
 
-    Each group gets an offset of its own, as Prometheus gives it one. Rules that read anything else only (durations, ALERTS) are
-    left out: of those metrics nothing is simulated.
+    Each group gets an offset of its own, as Prometheus gives it one. Rules that read anything else only (durations,
+    ALERTS) are left out: of those metrics nothing is simulated.
 
     Raises:
         ValueError: rules read each other in a circle, or one reads a record that is made later in its own group.
@@ -43,11 +43,15 @@ def steps(groups: Sequence[RuleGroup], default_interval: float) -> list[Step]:
     for place, step in enumerate(found):
         late = [other for other in reads[place] if other >= place and found[other].group == step.group]
         if late:
-            raise ValueError(f"{_name(step)} of {step.group} reads {_name(found[late[0]])}, which its group makes later")
+            raise ValueError(
+                f"{_name(step)} of {step.group} reads {_name(found[late[0]])}, which its group makes later"
+            )
     try:
         order = list(TopologicalSorter(reads).static_order())
     except CycleError as circle:
-        raise ValueError("rules read each other: " + ", ".join(_name(found[each]) for each in circle.args[1])) from circle
+        raise ValueError(
+            "rules read each other: " + ", ".join(_name(found[each]) for each in circle.args[1])
+        ) from circle
     fed: set[int] = set()
     for place in order:
         if reads[place] & fed or RAW in {name for name, _ in selectors(found[place].rule.expr)}:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from benchmarks.detection.campaign import CONTESTANTS, OURS
-from benchmarks.detection.verdicts import False_, Found, Verdict
+from benchmarks.detection.verdicts import Calm, Found, Verdict
 
-T = TypeVar("T", Found, False_)
+T = TypeVar("T", Found, Calm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Results:
     """Everything that was measured."""
 
     found: list[Found]
-    false: list[False_]
+    false: list[Calm]
     verdicts: list[Verdict]
 
 
@@ -28,7 +28,10 @@ def text(results: Results) -> str:
     targets = head + "\n".join(
         f"| {each.target} | {each.measured} | {'met' if each.met else 'MISSED'} |" for each in results.verdicts
     )
-    parts = [("Targets", targets), ("Time to detect: median after the fault (share found within 30 min)", _found(results.found))]
+    parts = [
+        ("Targets", targets),
+        ("Time to detect: median after the fault (share found within 30 min)", _found(results.found)),
+    ]
     parts.append(("False accusations: runs with one, of all", _false(results.false)))
     parts.append(("Which alert was first, and which were false", _by(results)))
     return "\n\n".join(f"## {title}\n\n{body}" for title, body in parts)
@@ -43,17 +46,17 @@ def _found(found: Sequence[Found]) -> str:
     return _table("errors", found, lambda each: f"{each.errors:.0%}", _time)
 
 
-def _false(false: Sequence[False_]) -> str:
+def _false(false: Sequence[Calm]) -> str:
     return _table("what", false, lambda each: each.scenario, lambda each: f"{each.accused} of {each.runs}")
 
 
 def _table(what: str, cells: Sequence[T], row: Callable[[T], str], cell: Callable[[T], str]) -> str:
-    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    rows: dict[str, dict[str, str]] = {}
     for each in cells:
-        key = row(each), f"{each.load.rps:g}", f"{each.load.weight:.0%}"
-        rows.setdefault(key, {})[each.contestant] = cell(each)
+        place = f"{row(each)} | {each.load.rps:g} | {each.load.weight:.0%}"
+        rows.setdefault(place, {})[each.contestant] = cell(each)
     lines = [f"| {what} | rps | weight | " + " | ".join(CONTESTANTS) + " |", "|---" * (3 + len(CONTESTANTS)) + "|"]
-    lines += ["| " + " | ".join([*key, *(told[name] for name in CONTESTANTS)]) + " |" for key, told in rows.items()]
+    lines += [f"| {at} | " + " | ".join(told[name] for name in CONTESTANTS) + " |" for at, told in rows.items()]
     return "\n".join(lines)
 
 
@@ -73,7 +76,9 @@ def _seconds(seconds: float) -> str:
 
 
 def _by(results: Results) -> str:
-    lines = [f"- {each.errors:.0%}, {each.load}: {_counts(each.by)}" for each in results.found if each.contestant == OURS]
+    lines = [
+        f"- {each.errors:.0%}, {each.load}: {_counts(each.by)}" for each in results.found if each.contestant == OURS
+    ]
     lines += [
         f"- {each.scenario}, {each.load}: false: {_counts(each.by)}"
         for each in results.false
@@ -82,5 +87,5 @@ def _by(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _counts(by: Iterable[tuple[str, int]] | Any) -> str:
+def _counts(by: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(by.items(), key=lambda pair: -pair[1])) or "none"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 SCRAPE_S: Final = 15.0
 _LATEST_S: Final = 60.0
-"""Of the random part of the beginning of a spell: the longest interval of a group, so that each phase of each is met."""
+"""Of the random part of a spell's beginning: the longest interval of a group, so that each phase of each is met."""
 Counts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Run:
     """By version (canary, stable) and scrape: counted since the one before."""
     errors: Counts
 
-    def moments(self) -> npt.NDArray[np.float64]:
+    def moments(self) -> Numbers:
         """When it is scraped (s)."""
         return np.arange(self.requests.shape[1]) * SCRAPE_S + self.phase
 
@@ -85,7 +86,7 @@ def simulate(service: str, scenario: Scenario, load: Load, seed: tuple[int, ...]
     return Run(service, scenario, load, float(phase), float(onset), requests, errors)
 
 
-def _ratios(scenario: Scenario, onset: float, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _ratios(scenario: Scenario, onset: float, moments: Numbers) -> Numbers:
     """The share of errors by version and scrape; a scrape interval in which it changes has both in proportion."""
     spell, usual = scenario.spell, np.full((2, moments.size), scenario.errors)
     if spell is None:
@@ -93,10 +94,11 @@ def _ratios(scenario: Scenario, onset: float, moments: npt.NDArray[np.float64]) 
     begun = np.clip((moments - onset) / SCRAPE_S, 0, 1)
     over = np.clip((moments - onset - spell.seconds) / SCRAPE_S, 0, 1)
     during = np.array([spell.canary, spell.stable])[:, None]
-    return usual + (during - usual) * (begun - over)
+    found: Numbers = usual + (during - usual) * (begun - over)
+    return found
 
 
-def _errors(random: np.random.Generator, requests: Counts, ratios: npt.NDArray[np.float64], clump: int) -> Counts:
+def _errors(random: np.random.Generator, requests: Counts, ratios: Numbers, clump: int) -> Counts:
     if clump == 1:
         return random.binomial(requests, ratios)
     return np.minimum(requests, clump * random.poisson(requests * ratios / clump))

@@ -46,7 +46,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class False_:
+class Calm:
     """How often one contestant accused somebody where nobody was worse."""
 
     contestant: str
@@ -68,20 +68,16 @@ def times_to_detect(found: Iterable[Judged]) -> list[Found]:
         assert run.scenario.spell is not None
         groups[run.scenario.spell.canary, run.load].append(run)
     return [
-        _found(contestant, errors, load, runs)
-        for (errors, load), runs in groups.items()
-        for contestant in CONTESTANTS
+        _found(contestant, errors, load, runs) for (errors, load), runs in groups.items() for contestant in CONTESTANTS
     ]
 
 
-def false_accusations(found: Iterable[Judged]) -> list[False_]:
+def false_accusations(found: Iterable[Judged]) -> list[Calm]:
     """By scenario, load and contestant."""
     groups: dict[tuple[str, Load], list[Judged]] = defaultdict(list)
     for run in found:
         groups[run.scenario.name, run.load].append(run)
-    return [
-        _false(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS
-    ]
+    return [_false(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS]
 
 
 def _found(contestant: str, errors: float, load: Load, runs: list[Judged]) -> Found:
@@ -99,12 +95,12 @@ def _found(contestant: str, errors: float, load: Load, runs: list[Judged]) -> Fo
     return Found(contestant, errors, load, len(runs), gone, wrong, tuple(sorted(seconds)), dict(by))
 
 
-def _false(contestant: str, name: str, load: Load, runs: list[Judged]) -> False_:
+def _false(contestant: str, name: str, load: Load, runs: list[Judged]) -> Calm:
     own = [[each for each in run.accusations if each.contestant == contestant] for run in runs]
     days = sum(run.scenario.seconds for run in runs) / DAY_S
     by = Counter(f"{each.alert} of {each.version}" for accusations in own for each in accusations)
     accused, accusations = sum(map(bool, own)), sum(map(len, own))
-    return False_(contestant, name, load, len(runs), accused, accusations, days, dict(by))
+    return Calm(contestant, name, load, len(runs), accused, accusations, days, dict(by))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +112,12 @@ class Verdict:
     met: bool
 
 
-def verdicts(found: Iterable[Found], false: Iterable[False_]) -> list[Verdict]:
+def verdicts(found: Iterable[Found], false: Iterable[Calm]) -> list[Verdict]:
     """The targets of these rules."""
     ours = [each for each in found if each.contestant == OURS]
     accused = [each for each in false if each.contestant == OURS]
     quick = [_quick(ours, 0.05, 60.0), _quick(ours, 0.20, 30.0)]
-    calm = [_calm(accused, QUIET, 0, 30), _calm(accused, NOISY, 1, 30), _calm(accused, OUTAGE, 0, 0)]
+    calm = [_at_most(accused, QUIET, 0, 30), _at_most(accused, NOISY, 1, 30), _at_most(accused, OUTAGE, 0, 0)]
     return [each for each in (*quick, *calm) if each]
 
 
@@ -140,11 +136,15 @@ def _quick(found: list[Found], errors: float, limit: float) -> Verdict | None:
     return Verdict(target, told, all(each.median <= limit for each in asked))
 
 
-def _calm(false: list[False_], scenario: str, most: int, per_days: float) -> Verdict | None:
+def _at_most(false: list[Calm], scenario: str, most: int, per_days: float) -> Verdict | None:
     asked = [each for each in false if each.scenario == scenario]
     if not asked:
         return None
     days, accused = sum(each.days for each in asked), sum(each.accused for each in asked)
     allowed = most * days / per_days if most else 0
     target = f"{scenario}: at most {most} false accusations" + (f" in {per_days:.0f} days" if per_days else "")
-    return Verdict(target, f"{accused} in {days:.1f} days, {sum(each.runs for each in asked)} runs", accused <= allowed and days >= per_days)
+    return Verdict(
+        target,
+        f"{accused} in {days:.1f} days, {sum(each.runs for each in asked)} runs",
+        accused <= allowed and days >= per_days,
+    )

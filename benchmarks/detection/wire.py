@@ -1,6 +1,6 @@
 """Prometheus' remote write, as bytes: a protobuf WriteRequest in a Snappy block.
 
-Format: https://prometheus.io/docs/specs/prw/remote_write_spec/; the block is one literal, which every Snappy reader takes.
+Format: https://prometheus.io/docs/specs/prw/remote_write_spec/; the block is one literal, which every reader takes.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _without_rules(prometheus: Prometheus, seconds: float) -> float:
-    """The cores that scraping and storing take; the first half of the time, in which every series is created, does not count."""
+    """The cores that scraping takes; the first half of the time, in which every series is created, does not count."""
     pause = threading.Event()
     pause.wait(seconds / 2)
     cpu, begun = prometheus.cpu_seconds(), monotonic()
@@ -122,7 +122,13 @@ def _options() -> argparse.Namespace:
     add("--boundaries", default=",".join(BOUNDARIES), metavar="LE,…", help="of the durations (default: Istio's)")
     add("--timed", nargs="+", default=["source"], metavar="REPORTER", help="who reports durations (default: source)")
     add("--warm-up", type=float, default=420.0, metavar="S", help="not measured (default %(default)g s)")
-    add("--control", type=float, default=240.0, metavar="S", help="without rules first, to compare (default %(default)g s)")
+    add(
+        "--control",
+        type=float,
+        default=240.0,
+        metavar="S",
+        help="without rules first, to compare (default %(default)g s)",
+    )
     add("--seconds", type=float, default=900.0, metavar="S", help="measured (default %(default)g s)")
     add("--quick", action="store_true", help="20 services for two minutes: shows that it works")
     add("--json", type=Path, metavar="FILE", help="write every figure there, too")

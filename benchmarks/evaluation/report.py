@@ -40,7 +40,7 @@ class Result:
 
     @property
     def share(self) -> float:
-        """Of one core, by all groups, by the clock on the wall: what others take of the machine counts as if rules had."""
+        """Of one core, by all groups, by the clock on the wall: what others take of the machine counts, too."""
         return sum(group.share for group in self.groups)
 
     @property
@@ -65,7 +65,10 @@ def _summary(result: Result) -> str:
         ("evaluations failed", f"{result.failed}"),
         ("series recorded", f"{result.recorded:,} of {result.names} names"),
         ("series of alerts", f"{result.alerts:,}"),
-        ("processor of Prometheus, everything", f"{result.cpu:.2f} cores; {result.cpu_without:.2f} before there were rules"),
+        (
+            "processor of Prometheus, everything",
+            f"{result.cpu:.2f} cores, {result.cpu_without:.2f} without rules",
+        ),
         ("load average of the machine, niceness", f"{result.load:.1f}, {result.nice}"),
         ("targets that could not be scraped", f"{result.failing_scrapes}"),
         ("measured for", f"{result.seconds:.0f} s"),
@@ -79,8 +82,8 @@ def _verdict(met: bool) -> str:
 
 def _table(what: str, costs: list[Cost]) -> str:
     rows = [
-        f"| {cost.name} | {cost.seconds * 1000:.1f} ms | {cost.interval:.0f} s | {cost.share:.2%} | {cost.evaluations} |"
-        for cost in costs
+        f"| {each.name} | {each.seconds * 1000:.1f} ms | {each.interval:.0f} s | {each.share:.2%} | {each.evaluations} |"
+        for each in costs
     ]
     head = f"| {what} | one evaluation | every | of one core | seen |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from benchmarks.prometheus import Prometheus
 
-_MISSED: Final = re.compile(r'^prometheus_rule_group_iterations_missed_total\{rule_group="(.*?)"\} (\S+)$', re.MULTILINE)
+_MISSED: Final = re.compile(
+    r'^prometheus_rule_group_iterations_missed_total\{rule_group="(.*?)"\} (\S+)$', re.MULTILINE
+)
 _FAILED: Final = re.compile(r'^prometheus_rule_evaluation_failures_total\{rule_group="(.*?)"\} (\S+)$', re.MULTILINE)
 
 
@@ -55,7 +57,9 @@ class Watch:
         self.intervals[name] = group["interval"]
         self.groups[name][moment] = group["evaluationTime"]
         for place, rule in enumerate(group["rules"]):
-            what = rule["name"] if rule["type"] == "recording" else f"{rule['name']} ({rule['labels'].get('window', '')})"
+            what = (
+                rule["name"] if rule["type"] == "recording" else f"{rule['name']} ({rule['labels'].get('window', '')})"
+            )
             self.rules[name, place, what][rule["lastEvaluation"]] = rule["evaluationTime"]
 
     def forget(self) -> None:
