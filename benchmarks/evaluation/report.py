@@ -81,9 +81,11 @@ def _verdict(met: bool) -> str:
 
 
 def _table(what: str, costs: list[Cost]) -> str:
-    rows = [
-        f"| {each.name} | {each.seconds * 1000:.1f} ms | {each.interval:.0f} s | {each.share:.2%} | {each.evaluations} |"
-        for each in costs
-    ]
+    rows = map(_row, costs)
     head = f"| {what} | one evaluation | every | of one core | seen |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def _row(cost: Cost) -> str:
+    times = f"{cost.seconds * 1000:.1f} ms | {cost.interval:.0f} s | {cost.share:.2%}"
+    return f"| {cost.name} | {times} | {cost.evaluations} |"
