@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from benchmarks.detection.alerting import Clock
-from benchmarks.detection.campaign import CONTESTANTS, OURS, Accusation, Judged, judged, runs
+from benchmarks.detection.campaign import CONTESTANTS, OURS, Accusation, Judged, judged, runs, scraped
 from benchmarks.detection.flagger import Flagger
 from benchmarks.detection.judging import BEGIN, FLAGS, Judge
 from benchmarks.detection.order import Step, selectors, steps
@@ -29,7 +29,7 @@ from tests.processes import Missing, binary
 
 SHIPPED = Path(__file__).parents[1] / "rules" / "mesh-wide.yaml"
 LOAD = Load(100.0, 0.10)
-FAULT = Scenario("fault", 1800.0, 0.001, Spell(900.0, 7200.0, 0.2, 0.001))
+FAULT = Scenario("20%", 1800.0, 0.001, Spell(900.0, 7200.0, 0.2, 0.001))
 CALM = Scenario(QUIET, 1800.0, 0.001)
 
 
@@ -311,12 +311,10 @@ def test_alerts_begin_when_promtool_says_so(tmp_path: Path) -> None:
 
 def firing_begins(run: Run, placed: list[Step]) -> list[tuple[float, str, str, str]]:
     """What the judge says, in two stretches: nothing must be lost between them."""
-    from benchmarks.detection.campaign import _scraped
-
     with running_prometheus({"global": {"scrape_interval": "15s"}}, FLAGS) as prometheus:
         judge = Judge(prometheus, placed)
         for begin, end in ((0.0, 750.0), (750.0, 1500.0)):
-            judge.take(_scraped([run], begin, end))
+            judge.take(scraped([run], begin, end))
             judge.judge(begin, end)
     return sorted(
         (each.begin, each.alert, each.labels["destination_version"], each.labels["window"]) for each in judge.firings
@@ -350,6 +348,19 @@ def promtool_test(run: Run, begins: list[tuple[float, str, str, str]]) -> dict[s
     ]
     tests = [{"interval": "15s", "input_series": inputs, "promql_expr_test": asked}]
     return {"rule_files": ["rules.yml"], "evaluation_interval": "15s", "tests": tests}
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "told"),
+    [
+        pytest.param(False, {("v2", "source"), ("v1", "source")}, id="live"),
+        pytest.param(True, {("v2", "destination"), ("v1", "destination"), ("v1", "source")}, id="mirrored"),
+    ],
+)
+def test_who_tells_of_a_version(mirrored: bool, told: set[tuple[str, str]]) -> None:
+    run = simulate("run", dataclasses.replace(FAULT, mirrored=mirrored), LOAD, (7,))
+    found = [each.labels for each in scraped([run], 0.0, 1800.0)]
+    assert told == {(labels["destination_version"], labels["reporter"]) for labels in found}
 
 
 @pytest.mark.servers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from itertools import product
@@ -29,11 +30,13 @@ FAULTS: Final = tuple(
     Scenario(f"{errors:.0%}", _AGE_S + 1920.0, _USUAL, Spell(_AGE_S, 7200.0, errors, _USUAL))
     for errors in (0.02, 0.05, 0.20, 1.0)
 )
+MIRRORED: Final = tuple(dataclasses.replace(each, name=f"mirror, {each.name}", mirrored=True) for each in FAULTS[1:])
 INNOCENT: Final = (
     Scenario(QUIET, _DAY_S, 0.001),
     Scenario(NOISY, _DAY_S, 0.01),
     Scenario(OUTAGE, 7200.0, 0.001, Spell(3600.0, 900.0, 0.05, 0.05)),
     Scenario(CLUMPS, _DAY_S, 0.001, clump=5),
+    Scenario("mirror, both at 0.1 %", _DAY_S, 0.001, mirrored=True),
 )
 _NAIVE: Final = Path(__file__).with_name("naive.yaml")
 _DEFAULT_INTERVAL_S: Final = 15.0
@@ -59,7 +62,7 @@ def run(options: argparse.Namespace) -> Results:
     """Every campaign that was asked for. Raises Missing, OSError, ValueError."""
     rules = steps(groups_of([*options.rules, _NAIVE]), _DEFAULT_INTERVAL_S)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        found = times_to_detect(_campaign(progress, FAULTS, options.faults, options, rules))
+        found = times_to_detect(_campaign(progress, FAULTS + MIRRORED, options.faults, options, rules))
         false = [
             each
             for scenario in INNOCENT

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.detection.flagger import NAME as FLAGGER
 from benchmarks.detection.flagger import Flagger
@@ -23,7 +24,9 @@ REMEDIATED: Final = ("RevertToStable", "RemoveMirrors")
 """The values of `remediation` that take traffic away from somebody."""
 _STRETCH_S: Final = 3600.0
 """How much simulated time is judged at once."""
-_VERSIONS: Final = ("v2", "v1")
+_REPORTS: Final = ((0, "v2", "source"), (1, "v1", "source"))
+_REPORTS_OF_MIRRORS: Final = ((0, "v2", "destination"), (1, "v1", "destination"), (1, "v1", "source"))
+"""Whose counts, its name, and who tells of them."""
 _CONFIG: Final = {"global": {"scrape_interval": "15s", "evaluation_interval": "15s"}}
 
 
@@ -66,35 +69,44 @@ def judged(found: Sequence[Run], steps: Sequence[Step], advanced: Callable[[floa
     """
     end = max(run.scenario.seconds for run in found)
     with running_prometheus(_CONFIG, FLAGS) as prometheus:
-        judge, flagger = Judge(prometheus, steps), Flagger(prometheus, [run.service for run in found])
+        judge, flagger = Judge(prometheus, steps), Flagger(prometheus, _analysed(found))
         for begin in np.arange(0.0, end, _STRETCH_S).tolist():
             until = min(end, begin + _STRETCH_S)
-            judge.take(_scraped(found, begin, until))
+            judge.take(scraped(found, begin, until))
             judge.judge(begin, until)
             flagger.judge(begin, until)
             advanced((until - begin) / end)
     return list(_by_run(found, [*judge.firings, *flagger.firings]))
 
 
-def _scraped(found: Iterable[Run], begin: float, end: float) -> Iterator[Series]:
+def _analysed(found: Iterable[Run]) -> list[str]:
+    """Flagger's query would not see a canary that only gets copies."""
+    return [run.service for run in found if not run.scenario.mirrored]
+
+
+def scraped(found: Iterable[Run], begin: float, end: float) -> Iterator[Series]:
     """The counters as they are scraped: of what succeeded, and of what failed, born with the first failure."""
     for run in found:
         moments = run.moments()
         due = (moments >= begin) & (moments < end)
         milliseconds = np.rint((moments + BEGIN) * 1000).astype(np.int64)
-        for number, version in enumerate(_VERSIONS):
+        for number, version, reporter in _REPORTS_OF_MIRRORS if run.scenario.mirrored else _REPORTS:
             failed = np.cumsum(run.errors[number])
             succeeded = np.cumsum(run.requests[number]) - failed
-            yield _series(run, version, "200", milliseconds[due], succeeded[due])
+            yield Series(_labels(run, version, reporter, "200"), milliseconds[due], _bits(succeeded[due]))
             born = due & (failed > 0)
             if born.any():
-                yield _series(run, version, "503", milliseconds[born], failed[born])
+                yield Series(_labels(run, version, reporter, "503"), milliseconds[born], _bits(failed[born]))
 
 
-def _series(run: Run, version: str, code: str, milliseconds: Counts, counts: Counts) -> Series:
-    labels = {
+def _bits(counts: Counts) -> npt.NDArray[np.uint64]:
+    return counts.astype(np.float64).view(np.uint64)
+
+
+def _labels(run: Run, version: str, reporter: str, code: str) -> dict[str, str]:
+    return {
         "__name__": "istio_requests_total",
-        "reporter": "source",
+        "reporter": reporter,
         "source_workload": "client",
         "destination_service_name": run.service,
         "destination_service_namespace": "simulated",
@@ -104,7 +116,6 @@ def _series(run: Run, version: str, code: str, milliseconds: Counts, counts: Cou
         "destination_canonical_revision": version,
         "response_code": code,
     }
-    return Series(labels, milliseconds, counts.astype(np.float64).view(np.uint64))
 
 
 def _by_run(found: Iterable[Run], firings: Iterable[Firing]) -> Iterator[Judged]:

@@ -43,7 +43,7 @@ def document(results: Results) -> dict[str, Any]:
 
 
 def _found(found: Sequence[Found]) -> str:
-    return _table("errors", found, lambda each: f"{each.errors:.0%}", _time)
+    return _table("errors", found, lambda each: each.fault, _time)
 
 
 def _false(false: Sequence[Calm]) -> str:
@@ -76,9 +76,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _by(results: Results) -> str:
-    lines = [
-        f"- {each.errors:.0%}, {each.load}: {_counts(each.by)}" for each in results.found if each.contestant == OURS
-    ]
+    lines = [f"- {each.fault}, {each.load}: {_counts(each.by)}" for each in results.found if each.contestant == OURS]
     lines += [
         f"- {each.scenario}, {each.load}: false: {_counts(each.by)}"
         for each in results.false

@@ -51,6 +51,8 @@ class Scenario:
     spell: Spell | None = None
     clump: int = 1
     """So many errors come together."""
+    mirrored: bool = False
+    """The canary gets copies of requests: only its own proxy tells of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Found:
     """How one contestant did with one fault at one load."""
 
     contestant: str
-    errors: float
+    fault: str
+    """The scenario."""
     load: Load
     runs: int
     gone: int
@@ -63,13 +64,10 @@ class Calm:
 
 def times_to_detect(found: Iterable[Judged]) -> list[Found]:
     """By fault, load and contestant."""
-    groups: dict[tuple[float, Load], list[Judged]] = defaultdict(list)
+    groups: dict[tuple[str, Load], list[Judged]] = defaultdict(list)
     for run in found:
-        assert run.scenario.spell is not None
-        groups[run.scenario.spell.canary, run.load].append(run)
-    return [
-        _found(contestant, errors, load, runs) for (errors, load), runs in groups.items() for contestant in CONTESTANTS
-    ]
+        groups[run.scenario.name, run.load].append(run)
+    return [_found(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS]
 
 
 def false_accusations(found: Iterable[Judged]) -> list[Calm]:
@@ -80,7 +78,7 @@ def false_accusations(found: Iterable[Judged]) -> list[Calm]:
     return [_false(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS]
 
 
-def _found(contestant: str, errors: float, load: Load, runs: list[Judged]) -> Found:
+def _found(contestant: str, fault: str, load: Load, runs: list[Judged]) -> Found:
     seconds, by, gone, wrong = [], Counter[str](), 0, 0
     for run in runs:
         own = [each for each in run.accusations if each.contestant == contestant]
@@ -92,7 +90,7 @@ def _found(contestant: str, errors: float, load: Load, runs: list[Judged]) -> Fo
         if hits:
             seconds.append(hits[0].begin - run.onset)
             by[hits[0].alert] += 1
-    return Found(contestant, errors, load, len(runs), gone, wrong, tuple(sorted(seconds)), dict(by))
+    return Found(contestant, fault, load, len(runs), gone, wrong, tuple(sorted(seconds)), dict(by))
 
 
 def _false(contestant: str, name: str, load: Load, runs: list[Judged]) -> Calm:
@@ -128,7 +126,9 @@ CLUMPS: Final = "0.1 % in clumps of 5"
 
 
 def _quick(found: list[Found], errors: float, limit: float) -> Verdict | None:
-    asked = [each for each in found if each.errors == errors and each.load.rps == 100 and each.load.weight >= 0.05]
+    asked = [
+        each for each in found if each.fault == f"{errors:.0%}" and each.load.rps == 100 and each.load.weight >= 0.05
+    ]
     if not asked:
         return None
     told = "; ".join(f"{each.load.weight:.0%}: {each.median:.0f} s" for each in asked)
