@@ -74,13 +74,12 @@ def run(options: argparse.Namespace) -> Results:
 def _campaign(
     progress: Progress, scenarios: tuple[Scenario, ...], repeats: int, options: argparse.Namespace, rules: list[Step]
 ) -> list[Judged]:
-    if not repeats or (options.only and not any(each.name in options.only for each in scenarios)):
+    asked = [each for each in scenarios if not options.only or each.name in options.only]
+    if not repeats or not asked:
         return []
     loads = [load for load in LOADS if not options.rps or load.rps in options.rps]
-    task = progress.add_task(" and ".join(each.name for each in scenarios), total=1.0)
-    return judged(
-        runs(scenarios, loads, repeats, options.seed), rules, lambda share: progress.update(task, advance=share)
-    )
+    task = progress.add_task(", ".join(each.name for each in asked), total=1.0)
+    return judged(runs(asked, loads, repeats, options.seed), rules, lambda share: progress.update(task, advance=share))
 
 
 def _options() -> argparse.Namespace:

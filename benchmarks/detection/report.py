@@ -56,7 +56,9 @@ def _table(what: str, cells: Sequence[T], row: Callable[[T], str], cell: Callabl
         place = f"{row(each)} | {each.load.rps:g} | {each.load.weight:.0%}"
         rows.setdefault(place, {})[each.contestant] = cell(each)
     lines = [f"| {what} | rps | weight | " + " | ".join(CONTESTANTS) + " |", "|---" * (3 + len(CONTESTANTS)) + "|"]
-    lines += [f"| {at} | " + " | ".join(told[name] for name in CONTESTANTS) + " |" for at, told in rows.items()]
+    lines += [
+        f"| {at} | " + " | ".join(told.get(name, "–") for name in CONTESTANTS) + " |" for at, told in rows.items()
+    ]
     return "\n".join(lines)
 
 

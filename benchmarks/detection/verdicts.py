@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from benchmarks.detection.campaign import CONTESTANTS, OURS, Judged
-from benchmarks.detection.traffic import Load
+from benchmarks.detection.flagger import NAME as FLAGGER
+from benchmarks.detection.traffic import Load, Scenario
 
 FOUND_WITHIN_S: Final = 1800.0
 DAY_S: Final = 86_400.0
@@ -67,7 +68,11 @@ def times_to_detect(found: Iterable[Judged]) -> list[Found]:
     groups: dict[tuple[str, Load], list[Judged]] = defaultdict(list)
     for run in found:
         groups[run.scenario.name, run.load].append(run)
-    return [_found(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS]
+    return [
+        _found(contestant, name, load, runs)
+        for (name, load), runs in groups.items()
+        for contestant in _contestants(runs[0].scenario)
+    ]
 
 
 def false_accusations(found: Iterable[Judged]) -> list[Calm]:
@@ -75,7 +80,16 @@ def false_accusations(found: Iterable[Judged]) -> list[Calm]:
     groups: dict[tuple[str, Load], list[Judged]] = defaultdict(list)
     for run in found:
         groups[run.scenario.name, run.load].append(run)
-    return [_false(contestant, name, load, runs) for (name, load), runs in groups.items() for contestant in CONTESTANTS]
+    return [
+        _false(contestant, name, load, runs)
+        for (name, load), runs in groups.items()
+        for contestant in _contestants(runs[0].scenario)
+    ]
+
+
+def _contestants(scenario: Scenario) -> Sequence[str]:
+    """Flagger's query does not see a canary that only gets copies."""
+    return [name for name in CONTESTANTS if not (scenario.mirrored and name == FLAGGER)]
 
 
 def _found(contestant: str, fault: str, load: Load, runs: list[Judged]) -> Found:
