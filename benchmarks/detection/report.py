@@ -57,7 +57,7 @@ def _table(what: str, cells: Sequence[T], row: Callable[[T], str], cell: Callabl
         rows.setdefault(place, {})[each.contestant] = cell(each)
     lines = [f"| {what} | rps | weight | " + " | ".join(CONTESTANTS) + " |", "|---" * (3 + len(CONTESTANTS)) + "|"]
     lines += [
-        f"| {at} | " + " | ".join(told.get(name, "–") for name in CONTESTANTS) + " |" for at, told in rows.items()
+        f"| {at} | " + " | ".join(told.get(name, "n/a") for name in CONTESTANTS) + " |" for at, told in rows.items()
     ]
     return "\n".join(lines)
 
