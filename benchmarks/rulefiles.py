@@ -30,7 +30,10 @@ def duration(text: str) -> timedelta:
 
 def unwrapped(file: Path) -> dict[str, Any]:
     """The groups of every document in a file, as Prometheus reads them. ValueError if there are none."""
-    documents = [each for each in yaml.safe_load_all(file.read_text(encoding="utf-8")) if each]
+    try:
+        documents = [each for each in yaml.safe_load_all(file.read_text(encoding="utf-8")) if isinstance(each, dict)]
+    except yaml.YAMLError as fault:
+        raise ValueError(f"{file} is no YAML: {fault}") from fault
     groups = [group for each in documents for group in each.get("spec", each).get("groups", ())]
     if not groups:
         raise ValueError(f"{file} has no rule groups; give a PrometheusRule or a file with `groups`")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks.detection import campaign
 from benchmarks.detection.alerting import Clock
 from benchmarks.detection.campaign import CONTESTANTS, OURS, Accusation, Judged, judged, runs, scraped
 from benchmarks.detection.flagger import Flagger
@@ -28,6 +29,7 @@ from remediator.rules.model import RecordingRule, RuleGroup
 from tests.processes import Missing, binary
 
 SHIPPED = Path(__file__).parents[1] / "rules" / "mesh-wide.yaml"
+NAIVE = Path(campaign.__file__).with_name("naive.yaml")
 LOAD = Load(100.0, 0.10)
 FAULT = Scenario("20%", 1800.0, 0.001, Spell(900.0, 7200.0, 0.2, 0.001))
 CALM = Scenario(QUIET, 1800.0, 0.001)
@@ -255,10 +257,23 @@ def test_what_is_no_duration_is_refused(wrong: str) -> None:
         duration(wrong)
 
 
-def test_a_file_without_groups_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty.yaml").write_text("a: 1\n")
-    with pytest.raises(ValueError, match=r"empty.yaml has no rule groups"):
-        unwrapped(tmp_path / "empty.yaml")
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        pytest.param("a: 1\n", r"wrong\.yaml has no rule groups", id="another kind of file"),
+        pytest.param("- a\n", r"wrong\.yaml has no rule groups", id="a list"),
+        pytest.param("a: [", r"wrong\.yaml is no YAML", id="no YAML"),
+    ],
+)
+def test_a_file_without_groups_is_refused(tmp_path: Path, content: str, fault: str) -> None:
+    (tmp_path / "wrong.yaml").write_text(content)
+    with pytest.raises(ValueError, match=fault):
+        unwrapped(tmp_path / "wrong.yaml")
+
+
+def test_the_naive_rules_are_judged_too() -> None:
+    names = {getattr(step.rule, "alert", "") for step in steps(groups_of([NAIVE]), 15.0)}
+    assert {"HighErrorRateInCanary", "HighCanaryErrorRate"} == names
 
 
 # -- against Prometheus

@@ -47,7 +47,7 @@ def main() -> int:
     options = _options()
     try:
         results = run(options)
-    except (Missing, OSError, ValueError) as fault:
+    except (Missing, OSError, ValueError, RuntimeError) as fault:
         print(f"error: {fault}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace) -> Results:
-    """Every campaign that was asked for. Raises Missing, OSError, ValueError."""
+    """Every campaign that was asked for. Raises Missing, OSError, ValueError, RuntimeError."""
     rules = steps(groups_of([*options.rules, _NAIVE]), _DEFAULT_INTERVAL_S)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         found = times_to_detect(_campaign(progress, FAULTS + MIRRORED, options.faults, options, rules))

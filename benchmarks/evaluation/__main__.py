@@ -30,7 +30,7 @@ def main() -> int:
     options = _options()
     try:
         result = run(options)
-    except (Missing, OSError, ValueError) as fault:
+    except (Missing, OSError, ValueError, RuntimeError) as fault:
         print(f"error: {fault}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Scrape and evaluate for the time that was asked for. Raises Missing, OSError, ValueError."""
+    """Scrape and evaluate for the time that was asked for. Raises Missing, OSError, ValueError, RuntimeError."""
     extent = Extent(options.services, 2, options.clients, tuple(options.boundaries.split(",")), tuple(options.timed))
     mesh = Mesh(extent)
     with tempfile.TemporaryDirectory() as folder, exposed(mesh) as port:
