@@ -27,6 +27,7 @@ from remediator.records.model import (
     Intent,
     Phase,
     PolicyRef,
+    Release,
     Remediation,
     Request,
     Resolution,
@@ -110,6 +111,7 @@ TAKEN_BACK = replace(
     phase=Phase.UNDONE,
     reason=Reason.UNDONE,
     resolved=(Resolution("f00d", NOON + timedelta(minutes=2), 118.5), Resolution("beef", NOON, None)),
+    release=Release(Request("ann", "mended"), NOON + timedelta(hours=3)),
     undo=Undoing(Request("ann", "not it"), NOON + timedelta(hours=1), NOON + timedelta(hours=1, seconds=2)),
 )
 

@@ -161,6 +161,14 @@ class Undoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A person let the suspect have traffic again: nobody holds it back any more, and it is no longer known as bad."""
+
+    request: Request
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """A person's answer to a plan that waits for one: the record's `spec.approval`, which anybody may write whom the
     API server lets patch remediations."""
@@ -203,6 +211,7 @@ class Status:
     """When it came to a phase in which nothing more is to be done."""
     resolved: tuple[Resolution, ...] = ()
     undo: Undoing | None = None
+    release: Release | None = None
     verdicts: tuple[Verdict, ...] = ()
     """What each guard said, when they were asked last."""
     judged_at: datetime | None = None

@@ -10,7 +10,7 @@ from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason
 from remediator.policies.quantities import format_duration
 from remediator.records.conditions import conditions, without_empty
-from remediator.records.model import Approval, Phase, Request, Resolution, Status, Undoing
+from remediator.records.model import Approval, Phase, Release, Request, Resolution, Status, Undoing
 from remediator.records.times import micro_time, parse_time
 
 Json = dict[str, Any]
@@ -38,6 +38,8 @@ def render_status(status: Status) -> Json:
                     "doneAt": undo.done_at and micro_time(undo.done_at),
                 }
             ),
+            "release": status.release
+            and (request_json(status.release.request) | {"at": micro_time(status.release.at)}),
             "verdicts": [_verdict_json(each) for each in status.verdicts],
             "judgedAt": status.judged_at and micro_time(status.judged_at),
             "askedAt": status.asked_at and micro_time(status.asked_at),
@@ -49,7 +51,7 @@ def render_status(status: Status) -> Json:
 
 def parse_status(status: Mapping[str, Any]) -> Status:
     """Read a `status`. Raises KeyError, TypeError and ValueError where it is broken."""
-    undo, reason = status.get("undo"), status.get("reason")
+    undo, release, reason = status.get("undo"), status.get("release"), status.get("reason")
     return Status(
         phase=Phase(status.get("phase") or Phase.PLANNED.value),
         reason=_reason(reason),
@@ -64,6 +66,7 @@ def parse_status(status: Mapping[str, Any]) -> Status:
         )
         if undo
         else None,
+        release=Release(parse_request(release), parse_time(release["at"])) if release else None,
         verdicts=tuple(_verdict(each) for each in status.get("verdicts") or ()),
         judged_at=parse_time(status["judgedAt"]) if status.get("judgedAt") else None,
         asked_at=parse_time(status["askedAt"]) if status.get("askedAt") else None,
