@@ -134,6 +134,16 @@ LET_ALONE = (
     ),
     Scenario("a healthy mirror begins", (live("v1", 20), mirrored("v2", from_minute(ONSET, 20))), always()),
     Scenario(
+        "a version that was retired long ago still has its counters",
+        (live("v1", 9), live("v2", 1), Flow("v0", (Behaviour(0),), bursts=(Burst(0, 50, OK),))),
+        always(6, 16, 26),
+    ),
+    Scenario(
+        "a live version with few requests gets more while another is mirrored to",
+        (live("v1", 0.4), live("v3", 0.12, from_minute(20, 0.4)), mirrored("v2", from_minute(18, 0.5))),
+        always(19, 25, 28),
+    ),
+    Scenario(
         "live requests get worse without a mirror", (live("v1", 50, from_minute(ONSET, 50, failing(0.04))),), always()
     ),
 )
@@ -226,6 +236,11 @@ PEOPLE_ONLY = (
         "no version has an endpoint",
         (live("v1", 90, from_minute(ONSET, 90, {NO_HOST: 1})), live("v2", 10, from_minute(ONSET, 10, {NO_HOST: 1}))),
         {6: NOTHING, 9: SOMEBODY, 11: SOMEBODY},
+    ),
+    Scenario(
+        "the stable version's pods have no version and half of the canary's requests find no endpoint",
+        (live("latest", 50), live("v2", 50, from_minute(ONSET, 50, {OK: 0.5, NO_HOST: 0.5}))),
+        {6: NOTHING, 7: NOTHING, 9: SOMEBODY, 11: SOMEBODY},
     ),
     Scenario(
         "the clients do not know the new canary's subset",

@@ -121,7 +121,8 @@ def without_traffic(side: Side, parameters: Parameters) -> Iterator[AlertingRule
     """A version that served and does not any more: news for people, no fault of it."""
     hour, long = parameters.windows.hour, parameters.windows.long
     own, others = side.series("version", "requests"), side.series("siblings", "requests")
-    served = f"{side.over(others, hour)} > {parameters.min_sibling_requests}"
+    # Clients keep their counters of a version that is gone: that it is there says nothing of when it served.
+    served = f"{side.over(others, hour)} > {parameters.min_sibling_requests}\nand {side.over(own, hour)} > 0"
     if side.mirrors:
         served = f"max_over_time({MIRRORED}[{duration(hour)}])"
     # Where nobody calls the service at all, no version of it is missing.

@@ -44,21 +44,22 @@ def _minutes(parameters: Parameters) -> Rules:
 
 
 def _mirrored(parameters: Parameters) -> RecordingRule:
-    """Versions of which clients report far less than they receive, now and a minute ago.
+    """Versions of which clients report far less than they receive, now and a while ago.
 
-    A minute must have passed since the first request and since any jump: the two sides are recorded by groups that
-    do not see the same moment.
+    Two evaluations and a minute must have passed since the first request and since any jump: the two sides are
+    recorded by groups that do not see the same moment, and one of them is a sum that needs several to be whole.
     """
-    received = inbound(parameters).series("version", "requests")
-    clients = live(parameters)
+    side, clients = inbound(parameters), live(parameters)
+    received = side.series("version", "requests")
+    before = f"{received} offset {duration(max(60, 2 * side.every))}"
     reported = clients.over(clients.series("version", "requests"), parameters.windows.short)
     share = f"{parameters.live_share:g}"
     return record(
         MIRRORED,
         f"""
-({received} > 0 and {received} offset 1m > 0)
+({received} > 0 and {before} > 0)
 unless {reported} >= {share} * {received}
-unless {reported} >= {share} * ({received} offset 1m)""",
+unless {reported} >= {share} * ({before})""",
     )
 
 
