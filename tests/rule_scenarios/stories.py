@@ -327,6 +327,14 @@ OVER = (
         {9: fires(ERRORS, "CanaryHardDown 1m"), 13.5: NOTHING, 18: NOTHING},
     ),
     Scenario(
+        "a canary comes back mended under the same name",
+        (
+            live("v1", 90),
+            live("v2", 10, from_minute(ONSET, 10, failing(0.3)), from_minute(9, 0), from_minute(21, 10)),
+        ),
+        {9: fires(ERRORS), 14: NOTHING, 25: NOTHING, 28: NOTHING},
+    ),
+    Scenario(
         "a slow canary is taken out of traffic",
         (live("v1", 90), live("v2", 10, from_minute(ONSET, 10, latency=Latency(median_ms=300)), from_minute(11, 0))),
         {11: SLOW | fires("CanaryLatencyShift 5m"), 20.5: NOTHING},

@@ -11,8 +11,8 @@ from remediator.rules.shipped.text import SERVICE, duration, matching
 MIRRORED: Final = "mesh_inbound_version:mirrored"
 """The versions that receive requests which no client reports; the value means nothing."""
 
-# Where no endpoint was picked (UH, NC, UO) Istio knows no version. Clients' proxies then say "latest", as of pods without
-# a version (istio/proxy, Reporter::ClientSidecar in istio_stats.cc); only the workload tells the two apart.
+# Where no endpoint was picked (UH, NC, UO) Istio knows no version. Clients' proxies then say "latest", as of pods
+# without one (istio/proxy, Reporter::ClientSidecar in istio_stats.cc); only the workload tells the two apart.
 _NAMED: Final = 'destination_workload!="unknown",destination_canonical_revision!~"|unknown"'
 
 
