@@ -63,6 +63,17 @@ def ratio_above_stable(
     ).rules(parameters)
 
 
+def still_worse(side: Side, parameters: Parameters) -> str:
+    """The versions whose ratio is above that of their siblings in the last ten minutes too.
+
+    Within an hour a version may have been mended under the same name, or its traffic given back by a person: what was
+    before accuses it no more.
+    """
+    excess, weight = (side.series("compared", what) for what in ("excess_errors", "weight"))
+    long = parameters.windows.long
+    return f"{side.over(excess, long)} > {parameters.effect_long:g} * {side.over(weight, long)}"
+
+
 def failing(side: Side, parameters: Parameters) -> Iterator[RecordingRule | AlertingRule]:
     """Versions that fail whatever the others do: nobody to compare with, or all fail alike. People decide."""
     window = parameters.windows.short

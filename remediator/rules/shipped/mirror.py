@@ -8,7 +8,7 @@ from datetime import timedelta
 from remediator.rules.model import AlertingRule, RecordingRule, RuleGroup
 from remediator.rules.shipped.alerts import ACCUSED, Alert
 from remediator.rules.shipped.counts import comparison, counts, record
-from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, without_traffic
+from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, still_worse, without_traffic
 from remediator.rules.shipped.evidence import dispersion, enough
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import MIRRORED, inbound, live
@@ -66,8 +66,7 @@ unless {reported} >= {share} * ({before})""",
 def _hour(parameters: Parameters) -> Rules:
     side, windows = inbound(parameters), parameters.windows
     yield from dispersion(side, parameters)
-    errors, requests = side.series("version", "errors"), side.series("version", "requests")
-    still = f"max_over_time({errors}[{duration(windows.long)}]) > 0\nand {requests} > 0"
+    still = f"{still_worse(side, parameters)}\nand {side.series('version', 'requests')} > 0"
     yield from ratio_above_stable(side, windows.hour, parameters, wait=60, still=still)
     yield from without_traffic(side, parameters)
     yield from _harm(parameters)
