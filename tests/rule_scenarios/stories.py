@@ -39,6 +39,7 @@ SLOW = fires("CanarySlowRatioAboveStable 5m")
 NO_BASELINE = fires("CanaryErrorRatioHighNoBaseline 2m")
 MIRROR_DOWN = fires(MIRROR_ERRORS, "MirrorHardDown 2m")
 MIRROR_BOTH = fires("MirrorAndStableBothFailing 2m") | fires("CanaryErrorRatioHighNoBaseline 2m", version="v1")
+SPELL = Latency(tail=0.3)
 SLOWED_BY_MIRROR = frozenset({Firing("StableDegradedWhileMirroring", "5m", severity="warning")})
 SOMEBODY = frozenset({Firing("CanaryUnreachable", "1m", "unknown", remediation="None")})
 
@@ -142,6 +143,14 @@ LET_ALONE = (
         "a live version with few requests gets more while another is mirrored to",
         (live("v1", 0.4), live("v3", 0.12, from_minute(20, 0.4)), mirrored("v2", from_minute(18, 0.5))),
         always(19, 25, 28),
+    ),
+    Scenario(
+        "both versions are slow while the canary begins",
+        (
+            live("v1", 90, from_minute(ONSET, 90, latency=SPELL), from_minute(7.5, 90)),
+            Flow("v2", (from_minute(ONSET, 10, latency=SPELL), from_minute(7.5, 10))),
+        ),
+        always(8, 9, 10, 11, 13),
     ),
     Scenario(
         "live requests get worse without a mirror", (live("v1", 50, from_minute(ONSET, 50, failing(0.04))),), always()

@@ -112,9 +112,11 @@ def _slow(side: Side, parameters: Parameters) -> Rules:
 
 def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     window = duration(side.base)
+    # Not in a version's first minutes: its siblings' window is whole, and a slow spell that both had weighs less in it.
+    whole = f"{side.series('version', 'timed')} offset {window} > 0"
     yield from Alert(
         name=f"{side.accuses}SlowRatioAboveStable",
-        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}",
+        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}\nand {whole}",
         window=side.base,
         severity="info" if side.mirrors else "warning",
         remediation="None" if side.mirrors else side.remediation,
