@@ -105,7 +105,9 @@ class Parameters:
     shift_score: Annotated[
         float, "Least scaled shift (Kolmogorov-Smirnov); 2.5 comes by chance in 4 of a million looks."
     ] = 2.5
-    shift_requests: Annotated[int, "Least timed requests of each side."] = 50
+    shift_requests: Annotated[
+        int, "Least timed requests of the accused; how many its siblings need follows from the score."
+    ] = 50
 
     # Ourselves
     job: Annotated[str, "The label `job` under which Prometheus scrapes the remediator."] = "remediator"
