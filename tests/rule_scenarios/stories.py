@@ -6,6 +6,7 @@ from tests.rule_scenarios.firing import Firing
 from tests.rule_scenarios.scenario import NOTHING, Fires, Scenario, fires
 from tests.rule_scenarios.traffic import (
     ERROR,
+    GRPC_NO_HOST,
     GRPC_NOT_FOUND,
     GRPC_OK,
     GRPC_UNAVAILABLE,
@@ -202,6 +203,14 @@ ACCUSED = (
             mirrored("v2", Behaviour(10), from_minute(ONSET, 10, failing(0.3))),
         ),
         {6: NOTHING, 8: fires(ERRORS), 11: fires(ERRORS)},
+    ),
+    Scenario(
+        "no endpoint is left for a canary's gRPC calls",
+        (
+            live("v1", 90, answers={GRPC_OK: 1}),
+            live("v2", 10, from_minute(ONSET, 10, {GRPC_NO_HOST: 1}), answers={GRPC_OK: 1}),
+        ),
+        {6: NOTHING, 9: fires("CanaryUnreachable 1m"), 11: fires("CanaryUnreachable 1m")},
     ),
     Scenario(
         "a canary gets slow under Prometheus 3",

@@ -60,6 +60,7 @@ GRPC_NOT_FOUND = Answer(grpc="5")
 GRPC_UNAVAILABLE = Answer(grpc="14")
 UNREACHED = Answer("503", flags="UF,URX")
 NO_HOST = Answer("503", flags="UH")
+GRPC_NO_HOST = Answer(grpc="14", flags="UH")
 NO_CLUSTER = Answer("503", flags="NC")
 
 
