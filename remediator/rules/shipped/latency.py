@@ -58,7 +58,8 @@ def _below(side: Side, bound_ms: int, parameters: Parameters) -> str:
     window = duration(side.base)
     if parameters.native_histograms:
         histogram = f"sum by ({RAW}) (increase({_DURATION}{{{side.selector(parameters)}}}[{window}]))"
-        return f"histogram_count({histogram}) * histogram_fraction(0, {bound_ms}, {histogram})"
+        # Of no requests the fraction is NaN, and one idle version would make one of all sums over its siblings.
+        return f"(histogram_count({histogram}) > 0) * histogram_fraction(0, {bound_ms}, {histogram})"
     # Prometheus 2 stores le="500", Prometheus 3 le="500.0".
     selector = side.selector(parameters, f'le=~"{bound_ms}(\\\\.0)?"')
     return f"sum by ({RAW}) (increase({_DURATION}_bucket{{{selector}}}[{window}]))"
@@ -111,9 +112,11 @@ def _slow(side: Side, parameters: Parameters) -> Rules:
 
 def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     window = duration(side.base)
+    # Not in a version's first minutes: its siblings' window is whole, and a slow spell that both had weighs less in it.
+    whole = f"{side.series('version', 'timed')} offset {window} > 0"
     yield from Alert(
         name=f"{side.accuses}SlowRatioAboveStable",
-        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}",
+        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}\nand {whole}",
         window=side.base,
         severity="info" if side.mirrors else "warning",
         remediation="None" if side.mirrors else side.remediation,
@@ -188,7 +191,7 @@ def _harm(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     def distribution(then: str) -> str:
         return (
             f"sum by ({SERVICE}, le) ({below}{then}) / on ({SERVICE}) group_left () "
-            f"sum by ({SERVICE}) ({timed}{then} >= {parameters.shift_requests})"
+            f"(sum by ({SERVICE}) ({timed}{then}) >= {parameters.shift_requests})"
         )
 
     yield from Alert(
