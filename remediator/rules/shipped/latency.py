@@ -18,10 +18,12 @@ from remediator.rules.shipped.text import RAW, SERVICE, VERSION, duration, withi
 
 Rules = Iterator[RecordingRule | AlertingRule]
 
-EVERY: Final = 60
+EVERY: Final = 120
 """Seconds between looks at slow answers: buckets are the most series that a mesh has."""
 RARELY: Final = 300
-"""Seconds between looks at what costs a series for each bucket, or accuses nobody."""
+"""Seconds between looks at what reads a series for each bucket."""
+SELDOM: Final = 600
+"""Seconds between looks at mirrors' latency, for which nobody waits, and which accuses nobody; and their window."""
 
 _DURATION = "istio_request_duration_milliseconds"
 
@@ -34,9 +36,9 @@ def latency_groups(parameters: Parameters) -> tuple[RuleGroup, ...]:
         RuleGroup("mesh-latency-shift", tuple(_shift(clients, parameters)), timedelta(seconds=RARELY)),
     ]
     if parameters.mirror_reporter:
-        mirrors = inbound(parameters).at(parameters.windows.latency, RARELY)
+        mirrors = inbound(parameters).at(max(SELDOM, parameters.windows.latency), SELDOM)
         rules = (*_slow(mirrors, parameters), *_shift(mirrors, parameters))
-        groups.append(RuleGroup("mesh-mirror-latency", rules, timedelta(seconds=RARELY)))
+        groups.append(RuleGroup("mesh-mirror-latency", rules, timedelta(seconds=SELDOM)))
         groups[1] = RuleGroup(
             groups[1].name, (*groups[1].rules, *_harm(clients, parameters)), timedelta(seconds=RARELY)
         )
@@ -123,7 +125,7 @@ def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
         summary=f"{ACCUSED} answers more requests slower than {parameters.slow_ms} ms than the other versions",
         description=f"Share of requests over {parameters.slow_ms} ms is {{{{ $value | humanizePercentage }}}} above "
         f"that of the other versions over {window}.",
-        wait=0 if side.every >= RARELY else 60,
+        wait=0 if side.mirrors else side.every,
         keep=side.every,
     ).rules(parameters)
 
@@ -170,7 +172,7 @@ and {_serving(side, parameters)}""",
         summary=f"{ACCUSED} has a slower latency distribution than the other versions",
         description="{{ $value | humanizePercentage }} of requests moved past a histogram boundary that the other "
         f"versions stay under ({window}).",
-        keep=RARELY + 60,
+        keep=(SELDOM if side.mirrors else RARELY) + 60,
     ).rules(parameters)
 
 

@@ -98,7 +98,7 @@ class Parameters:
     shift_buckets_ms: Annotated[
         tuple[int, ...],
         "Bounds in milliseconds at which the distributions are compared; each costs a raw series for each of traffic.",
-    ] = (10, 25, 50, 100, 250, 500, 1000)
+    ] = (50, 100, 250, 500, 1000)
     shift_effect: Annotated[
         float, "Least share of requests past a bound that the siblings' stay under. What is rarer is the slow share's."
     ] = 0.10

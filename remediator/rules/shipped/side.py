@@ -99,7 +99,7 @@ def live(parameters: Parameters) -> Side:
 def inbound(parameters: Parameters) -> Side:
     """The versions' own view, the only one in which mirrored requests are seen.
 
-    Counted half as often over windows twice as long: nobody waits for a mirror's answer.
+    Counted over windows twice as long, and a quarter as often: nobody waits for a mirror's answer.
     """
     base, scrape = parameters.windows.short, parameters.scrape_interval
-    return Side("inbound", "Mirror", "RemoveMirrors", parameters.mirror_reporter, base, 2 * scrape, scrape)
+    return Side("inbound", "Mirror", "RemoveMirrors", parameters.mirror_reporter, base, 4 * scrape, scrape)
