@@ -319,7 +319,7 @@ MIRRORS = (
             live("v1", 20),
             mirrored("v2", Behaviour(20), from_minute(ONSET, 20, latency=Latency(tail=0.3))),
         ),
-        {6: NOTHING, 12: fires("MirrorSlowRatioAboveStable 5m", "MirrorLatencyShift 5m")},
+        {6: NOTHING, 12: fires("MirrorSlowRatioAboveStable 10m", "MirrorLatencyShift 10m")},
     ),
     Scenario(
         "mirrored requests find nobody",

@@ -51,7 +51,7 @@ def _mirrored(parameters: Parameters) -> RecordingRule:
     """
     side, clients = inbound(parameters), live(parameters)
     received = side.series("version", "requests")
-    before = f"{received} offset {duration(max(60, 2 * side.every))}"
+    before = f"{received} offset {duration(max(60, side.every))}"
     reported = clients.over(clients.series("version", "requests"), parameters.windows.short)
     share = f"{parameters.live_share:g}"
     return record(
