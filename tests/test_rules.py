@@ -229,6 +229,15 @@ def test_what_waits_for_windows_waits_as_long_as_they_are(scrape: int, minutes: 
     assert {before} == set(re.findall(r"offset (\w+)", mirrored))
 
 
+def test_the_parts_of_a_share_are_counted_at_the_same_moment() -> None:
+    """Groups look at different moments: between them traffic grows, and promtool, which knows one, would not see it."""
+    [group] = [group for group in MESH.groups if group.name == "mesh-latency-shift"]
+    counted = {rule.record for rule in group.rules if isinstance(rule, RecordingRule)}
+    read = {name for rule in group.rules for name in re.findall(r"\bmesh_live_\w+:\w+:increase5m", rule.expr)}
+    assert "mesh_live_version:below:increase5m" in read
+    assert read <= counted
+
+
 def test_an_idle_version_has_no_share_of_native_histograms() -> None:
     """`histogram_fraction` is NaN for no observations, and sums over versions would be NaN with it."""
     mesh, _ = render(Parameters(native_histograms=True))

@@ -133,18 +133,31 @@ def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
 def _serving(side: Side, parameters: Parameters) -> str:
     """The version and its siblings serve now: else a window of minutes would outlive the remediation."""
     counted = inbound(parameters) if side.mirrors else live(parameters)
-    requests = counted.series("version", "requests")
-    return f"{side.enough}\nand max_over_time({requests}[{duration(live(parameters).base)}]) > 0"
+    # Twice the interval: a group may look just before another has recorded, and would see nothing in one.
+    span = duration(max(live(parameters).base, 2 * counted.every))
+    return f"{side.enough}\nand max_over_time({counted.series('version', 'requests')}[{span}]) > 0"
 
 
 # -- a shift of the distribution
 
 
+def _total(side: Side) -> str:
+    """What the counts below each bound are shares of, recorded by the same group.
+
+    If it were of another moment, shares would be wrong by what the traffic grew or fell since. Live `timed` is such a
+    one: slow answers are looked at more often.
+    """
+    return "timed" if side.mirrors else "answered"
+
+
 def _shift(side: Side, parameters: Parameters) -> Rules:
     window = duration(side.base)
-    below, timed = side.series("version", "below"), side.series("version", "timed")
-    others = side.series("siblings", "timed")
+    below, timed = side.series("version", "below"), side.series("version", _total(side))
+    others = side.series("siblings", _total(side))
     yield record(below, _asked_for(side, by_version(_below_each(side, parameters))))
+    if not side.mirrors:
+        yield record(timed, by_version(_timed(side, parameters)))
+        yield record(others, f"(\n  {within(side.beside(timed))}\n) > 0")
     shift = f"mesh_{side.name}_version:latency_shift:ratio{window}"
     own = f"({timed} and {MIRRORED})" if side.mirrors else timed
     yield record(
@@ -188,7 +201,7 @@ def _beside_each(side: Side, below: str) -> str:
 
 def _harm(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     """Live traffic got slower since there is a mirror."""
-    below, timed = side.series("version", "below"), side.series("version", "timed")
+    below, timed = side.series("version", "below"), side.series("version", _total(side))
 
     def distribution(then: str) -> str:
         return (

@@ -46,12 +46,12 @@ def _minutes(parameters: Parameters) -> Rules:
 def _mirrored(parameters: Parameters) -> RecordingRule:
     """Versions of which clients report far less than they receive, now and a while ago.
 
-    Two evaluations and a minute must have passed since the first request and since any jump: the two sides are
+    Four scrapes, a minute at least, must have passed since the first request and since any jump: the two sides are
     recorded by groups that do not see the same moment, and one of them is a sum that needs several to be whole.
     """
     side, clients = inbound(parameters), live(parameters)
     received = side.series("version", "requests")
-    before = f"{received} offset {duration(max(60, side.every))}"
+    before = f"{received} offset {duration(max(60, 4 * side.scrape))}"
     reported = clients.over(clients.series("version", "requests"), parameters.windows.short)
     share = f"{parameters.live_share:g}"
     return record(
