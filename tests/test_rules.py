@@ -229,6 +229,21 @@ def test_what_waits_for_windows_waits_as_long_as_they_are(scrape: int, minutes: 
     assert {before} == set(re.findall(r"offset (\w+)", mirrored))
 
 
+@pytest.mark.parametrize("scrape", [5, 10, 15, 20, 30, 60])
+def test_a_group_finds_what_another_records(scrape: int) -> None:
+    """A range of one interval may end just before a sample is written; Prometheus looks back five minutes, no more."""
+    mesh, _ = render(Parameters(scrape_interval=scrape))
+    every = {rule.record: group for group in mesh.groups for rule in group.rules if isinstance(rule, RecordingRule)}
+    for reader in mesh.groups:
+        for text in (rule.expr for rule in reader.rules):
+            for name, span in re.findall(r"\b(mesh_\w+:[\w:]+)(?:\[(\w+)\])?", text):
+                interval = every[name].interval
+                assert interval is not None
+                if every[name] is not reader:
+                    assert timedelta(minutes=5) > interval
+                    assert parse_duration(span or "10m") >= 2 * interval
+
+
 def test_the_parts_of_a_share_are_counted_at_the_same_moment() -> None:
     """Groups look at different moments: between them traffic grows, and promtool, which knows one, would not see it."""
     [group] = [group for group in MESH.groups if group.name == "mesh-latency-shift"]
