@@ -314,6 +314,11 @@ def test_every_recorded_series_that_is_used_is_recorded() -> None:
         pytest.param({"alert_labels": {"a-b": "c"}}, "--alert-label names a label", id="no name of a label"),
         pytest.param({"alert_labels": {"namespace": "c"}}, "--alert-label may not be namespace", id="a label of ours"),
         pytest.param({"shift_buckets_ms": ()}, "--shift-buckets-ms is at least one number", id="no bounds"),
+        pytest.param(
+            {"remediations": {"RemediatorDown": "RevertToStable"}},
+            "--remediation: RemediatorDown accuses no version",
+            id="an action of an alert about ourselves",
+        ),
         pytest.param({"without": frozenset({"Nobody"})}, "--without: there is no alert Nobody", id="no such alert"),
     ],
 )
