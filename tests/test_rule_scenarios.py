@@ -13,6 +13,7 @@ import pytest
 
 from tests.processes import Missing, binary
 from tests.rule_scenarios.matrix import FAULTS, matrix
+from tests.rule_scenarios.notation import selector
 from tests.rule_scenarios.promtool import ELSEWHERE, Batch, Json, Wrong, at, batches, retimed, run, spec_of
 from tests.rule_scenarios.scenario import NOTHING, Scenario, fires
 from tests.rule_scenarios.stories import STORIES
@@ -57,6 +58,15 @@ CONTRACT = {
     ),
 }
 """Of one alert in each of these scenarios, after 11 minutes: name, accused, the rest of the summary, description."""
+
+NOWHERE = {
+    "reporter": "source",
+    "destination_workload": "unknown",
+    "destination_canonical_revision": "latest",
+    "destination_service_namespace": "unknown",
+    "response_code": "503",
+    "response_flags": "UH",
+}
 
 pytestmark = pytest.mark.servers
 
@@ -120,6 +130,26 @@ def test_nothing_fires_without_any_traffic(promtool: str, rules: Json, tmp_path:
     nobody = Scenario("a service that is not there", (), {1: NOTHING, 6: NOTHING, 12: NOTHING})
 
     assert () == run(promtool, rules, Batch((nobody,)).test(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("api.example.com", id="a host outside of the cluster"),
+        pytest.param("unknown", id="a gateway that has no cluster for the request"),
+    ],
+)
+def test_nobody_is_told_of_requests_that_no_service_of_ours_missed(
+    host: str, promtool: str, rules: Json, tmp_path: Path
+) -> None:
+    """Such an alert would have neither the service's name nor its namespace."""
+    nobody = Scenario("a service that is not there", (), {6: NOTHING})
+    series = selector(
+        "istio_requests_total", {**NOWHERE, "destination_service": host, "destination_service_name": host}
+    )
+    test = {**Batch((nobody,)).test(), "input_series": [{"series": series, "values": "0+100x100"}]}
+
+    assert () == run(promtool, rules, test, tmp_path)
 
 
 def test_promtool_evaluates_every_group_at_each_step(promtool: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ Json = dict[str, Any]
 
 def alerts(file: RuleFile) -> Iterator[AlertingRule]:
     return (alert for group in file.groups for alert in group.alerts)
+
+
+def recorded(file: RuleFile, name: str) -> str:
+    """The expression that a series is recorded by."""
+    rules = [rule for group in file.groups for rule in group.rules]
+    [expression] = [rule.expr for rule in rules if isinstance(rule, RecordingRule) and rule.record == name]
+    return expression
 
 
 def expressions(file: RuleFile) -> Iterator[str]:
@@ -77,6 +85,9 @@ def test_a_real_api_server_takes_the_files_as_they_are(api_server: ApiServer) ->
         pytest.param(Parameters(native_histograms=True), id="native histograms"),
         pytest.param(Parameters(scrape_interval=60), id="a scrape a minute"),
         pytest.param(Parameters(mirror_reporter="", namespaces="shop-.*|web", live_reporter="waypoint"), id="ambient"),
+        pytest.param(
+            Parameters(failing_codes=r"5\d\d", namespaces=r"shop-\d+"), id="regular expressions with a backslash"
+        ),
     ],
 )
 def test_promtool_takes_what_is_rendered(parameters: Parameters, tmp_path: Path) -> None:
@@ -208,6 +219,47 @@ def test_a_window_holds_at_least_four_scrapes(scrape: int) -> None:
                 assert parse_duration(span).total_seconds() >= 4 * scrape
 
 
+@pytest.mark.parametrize(("scrape", "minutes", "before"), [(5, 6, "1m"), (15, 6, "1m"), (30, 9, "2m"), (60, 15, "4m")])
+def test_what_waits_for_windows_waits_as_long_as_they_are(scrape: int, minutes: int, before: str) -> None:
+    """Else at slow scrapes remediations that worked count as not effective, and young live versions as mirrors."""
+    mesh, ours = render(Parameters(scrape_interval=scrape))
+    [waits] = [alert for alert in alerts(ours) if alert.alert == "RemediationNotEffective"]
+    mirrored = recorded(mesh, "mesh_inbound_version:mirrored")
+    assert (timedelta(minutes=minutes), f"{minutes}m") == (waits.wait, waits.labels["window"])
+    assert {before} == set(re.findall(r"offset (\w+)", mirrored))
+
+
+@pytest.mark.parametrize("scrape", [5, 10, 15, 20, 30, 60])
+def test_a_group_finds_what_another_records(scrape: int) -> None:
+    """A range of one interval may end just before a sample is written; Prometheus looks back five minutes, no more."""
+    mesh, _ = render(Parameters(scrape_interval=scrape))
+    every = {rule.record: group for group in mesh.groups for rule in group.rules if isinstance(rule, RecordingRule)}
+    for reader in mesh.groups:
+        for text in (rule.expr for rule in reader.rules):
+            for name, span in re.findall(r"\b(mesh_\w+:[\w:]+)(?:\[(\w+)\])?", text):
+                interval = every[name].interval
+                assert interval is not None
+                if every[name] is not reader:
+                    assert timedelta(minutes=5) > interval
+                    assert parse_duration(span or "10m") >= 2 * interval
+
+
+def test_the_parts_of_a_share_are_counted_at_the_same_moment() -> None:
+    """Groups look at different moments: between them traffic grows, and promtool, which knows one, would not see it."""
+    [group] = [group for group in MESH.groups if group.name == "mesh-latency-shift"]
+    counted = {rule.record for rule in group.rules if isinstance(rule, RecordingRule)}
+    read = {name for rule in group.rules for name in re.findall(r"\bmesh_live_\w+:\w+:increase5m", rule.expr)}
+    assert "mesh_live_version:below:increase5m" in read
+    assert read <= counted
+
+
+def test_an_idle_version_has_no_share_of_native_histograms() -> None:
+    """`histogram_fraction` is NaN for no observations, and sums over versions would be NaN with it."""
+    mesh, _ = render(Parameters(native_histograms=True))
+    slow = recorded(mesh, "mesh_live_version:slow:increase5m")
+    assert re.search(r"\(histogram_count\(.+\) > 0\) \* histogram_fraction\(0, 500, ", slow)
+
+
 def test_an_alert_that_names_no_version_asks_for_nothing_whatever_is_set() -> None:
     mesh, _ = render(Parameters(remediations={"CanaryUnreachable": "RemoveMirrors"}))
     asked = [alert.labels["remediation"] for alert in alerts(mesh) if alert.alert == "CanaryUnreachable"]
@@ -249,12 +301,24 @@ def test_every_recorded_series_that_is_used_is_recorded() -> None:
         ),
         pytest.param({"failing_codes": ""}, "--failing-codes may not be empty", id="nothing is a failure"),
         pytest.param({"failing_codes": "5.("}, "--failing-codes is no regular expression", id="a broken regex"),
+        pytest.param(
+            {"namespaces": "(?!kube-).+"}, "--namespaces is a regular expression that Prom", id="a look ahead"
+        ),
+        pytest.param(
+            {"failing_codes": r"(5)0\1"}, "--failing-codes is a regular expression that Prom", id="a look back"
+        ),
         pytest.param({"namespaces": 'a"b'}, "--namespaces may not hold a quotation mark", id="a quotation mark"),
         pytest.param({"live_reporter": "a b"}, "--live-reporter is a word", id="no word"),
         pytest.param({"severities": {"CanaryHardDown": "page"}}, "--severity is one of critical", id="a severity"),
         pytest.param({"remediations": {"CanaryHardDown": "Heal"}}, "--remediation is one of Revert", id="an action"),
         pytest.param({"alert_labels": {"a-b": "c"}}, "--alert-label names a label", id="no name of a label"),
+        pytest.param({"alert_labels": {"namespace": "c"}}, "--alert-label may not be namespace", id="a label of ours"),
         pytest.param({"shift_buckets_ms": ()}, "--shift-buckets-ms is at least one number", id="no bounds"),
+        pytest.param(
+            {"remediations": {"RemediatorDown": "RevertToStable"}},
+            "--remediation: RemediatorDown accuses no version",
+            id="an action of an alert about ourselves",
+        ),
         pytest.param({"without": frozenset({"Nobody"})}, "--without: there is no alert Nobody", id="no such alert"),
     ],
 )

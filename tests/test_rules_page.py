@@ -93,4 +93,4 @@ def test_the_windows_that_the_page_gives_for_a_slower_scrape_are_the_rendered_on
 
     windows = Parameters(scrape_interval=30).windows
     shown = [duration(window) for window in (windows.base, windows.short, windows.long, windows.hour)]
-    assert f"At 30 s they are {', '.join(shown[:3])} and {shown[3]}." in PAGE.read_text(encoding="utf-8")
+    assert f"At 30 s they are {', '.join(shown[:3])} and {shown[3]}" in PAGE.read_text(encoding="utf-8")

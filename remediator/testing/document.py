@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from remediator.alerts import Status
-from remediator.policies.document import MetadataDocument
+from remediator.policies.document import NameDocument
 from remediator.policies.mistake import Mistake
 from remediator.testing.fields import (
     AnswerWord,
@@ -201,7 +201,7 @@ class PolicyTestDocument(_CamelCase):
     """Version of this format: `remediator.io/v1alpha1`."""
     kind: Literal["PolicyTest"]
     """Kind of the document: `PolicyTest`."""
-    metadata: MetadataDocument
+    metadata: NameDocument
     """What the test is called: its `name`, unique in its file."""
     spec: SpecDocument
     """What it says."""

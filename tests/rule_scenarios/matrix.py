@@ -141,7 +141,7 @@ TAIL = """
   1   5  -  -  -     -
   1  10  -  -  -     -
  10   1  -  -  -     -
- 10   5  -  -  slow  slow
+ 10   5  -  -  -     slow
  10  10  -  -  slow  slow
 100   1  -  -  slow  slow
 100   5  -  -  slow  slow

@@ -6,6 +6,7 @@ from tests.rule_scenarios.firing import Firing
 from tests.rule_scenarios.scenario import NOTHING, Fires, Scenario, fires
 from tests.rule_scenarios.traffic import (
     ERROR,
+    GRPC_NO_HOST,
     GRPC_NOT_FOUND,
     GRPC_OK,
     GRPC_UNAVAILABLE,
@@ -39,6 +40,7 @@ SLOW = fires("CanarySlowRatioAboveStable 5m")
 NO_BASELINE = fires("CanaryErrorRatioHighNoBaseline 2m")
 MIRROR_DOWN = fires(MIRROR_ERRORS, "MirrorHardDown 2m")
 MIRROR_BOTH = fires("MirrorAndStableBothFailing 2m") | fires("CanaryErrorRatioHighNoBaseline 2m", version="v1")
+SPELL = Latency(tail=0.3)
 SLOWED_BY_MIRROR = frozenset({Firing("StableDegradedWhileMirroring", "5m", severity="warning")})
 SOMEBODY = frozenset({Firing("CanaryUnreachable", "1m", "unknown", remediation="None")})
 
@@ -134,6 +136,24 @@ LET_ALONE = (
     ),
     Scenario("a healthy mirror begins", (live("v1", 20), mirrored("v2", from_minute(ONSET, 20))), always()),
     Scenario(
+        "a version that was retired long ago still has its counters",
+        (live("v1", 9), live("v2", 1), Flow("v0", (Behaviour(0),), bursts=(Burst(0, 50, OK),))),
+        always(6, 16, 26),
+    ),
+    Scenario(
+        "a live version with few requests gets more while another is mirrored to",
+        (live("v1", 0.4), live("v3", 0.12, from_minute(20, 0.4)), mirrored("v2", from_minute(18, 0.5))),
+        always(19, 25, 28),
+    ),
+    Scenario(
+        "both versions are slow while the canary begins",
+        (
+            live("v1", 90, from_minute(ONSET, 90, latency=SPELL), from_minute(7.5, 90)),
+            Flow("v2", (from_minute(ONSET, 10, latency=SPELL), from_minute(7.5, 10))),
+        ),
+        always(8, 9, 10, 11, 13),
+    ),
+    Scenario(
         "live requests get worse without a mirror", (live("v1", 50, from_minute(ONSET, 50, failing(0.04))),), always()
     ),
 )
@@ -185,6 +205,14 @@ ACCUSED = (
         {6: NOTHING, 8: fires(ERRORS), 11: fires(ERRORS)},
     ),
     Scenario(
+        "no endpoint is left for a canary's gRPC calls",
+        (
+            live("v1", 90, answers={GRPC_OK: 1}),
+            live("v2", 10, from_minute(ONSET, 10, {GRPC_NO_HOST: 1}), answers={GRPC_OK: 1}),
+        ),
+        {6: NOTHING, 9: fires("CanaryUnreachable 1m"), 11: fires("CanaryUnreachable 1m")},
+    ),
+    Scenario(
         "a canary gets slow under Prometheus 3",
         (live("v1", 90), live("v2", 10, from_minute(ONSET, 10, latency=LONG_TAIL))),
         {6: NOTHING, 11: SLOW, 16: SLOW},
@@ -226,6 +254,11 @@ PEOPLE_ONLY = (
         "no version has an endpoint",
         (live("v1", 90, from_minute(ONSET, 90, {NO_HOST: 1})), live("v2", 10, from_minute(ONSET, 10, {NO_HOST: 1}))),
         {6: NOTHING, 9: SOMEBODY, 11: SOMEBODY},
+    ),
+    Scenario(
+        "the stable version's pods have no version and half of the canary's requests find no endpoint",
+        (live("latest", 50), live("v2", 50, from_minute(ONSET, 50, {OK: 0.5, NO_HOST: 0.5}))),
+        {6: NOTHING, 7: NOTHING, 9: SOMEBODY, 11: SOMEBODY},
     ),
     Scenario(
         "the clients do not know the new canary's subset",
@@ -286,7 +319,7 @@ MIRRORS = (
             live("v1", 20),
             mirrored("v2", Behaviour(20), from_minute(ONSET, 20, latency=Latency(tail=0.3))),
         ),
-        {6: NOTHING, 12: fires("MirrorSlowRatioAboveStable 5m", "MirrorLatencyShift 5m")},
+        {6: NOTHING, 12: fires("MirrorSlowRatioAboveStable 10m", "MirrorLatencyShift 10m")},
     ),
     Scenario(
         "mirrored requests find nobody",
@@ -310,6 +343,14 @@ OVER = (
         "a failing canary is taken out of traffic",
         (live("v1", 90), live("v2", 10, from_minute(ONSET, 10, DOWN), from_minute(9, 0))),
         {9: fires(ERRORS, "CanaryHardDown 1m"), 13.5: NOTHING, 18: NOTHING},
+    ),
+    Scenario(
+        "a canary comes back mended under the same name",
+        (
+            live("v1", 90),
+            live("v2", 10, from_minute(ONSET, 10, failing(0.3)), from_minute(9, 0), from_minute(21, 10)),
+        ),
+        {9: fires(ERRORS), 14: NOTHING, 25: NOTHING, 28: NOTHING},
     ),
     Scenario(
         "a slow canary is taken out of traffic",

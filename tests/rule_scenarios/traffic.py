@@ -2,7 +2,8 @@
 
 What each reporter writes is that of Istio's `istio_stats` filter:
 - the source names version and workload, unless the connection fails (`UF`: the version is "unknown", the canonical
-  revision right) or there is no host to choose (`UH`, `NC`: nothing is known but the name in `destination_service`);
+  revision right) or there is no host to choose (`UH`, `NC`: the revision is "latest", as of pods without a version; the
+  namespace is that of the cluster, if there is one, and "unknown" in older releases);
 - the destination sees what arrives, and mirrored requests are seen by it alone;
 - a gRPC failure is HTTP 200 with a `grpc_response_status`.
 Counts are Poisson, drawn with a generator that the service's name seeds: every run has the same.
@@ -46,6 +47,11 @@ class Answer:
         """Whether no host was chosen, so that the source does not know a version."""
         return self.flags in {"UH", "NC"}
 
+    @property
+    def lost(self) -> bool:
+        """Whether there was no cluster either, which would know the namespace."""
+        return self.flags == "NC"
+
 
 OK = Answer()
 ERROR = Answer("500")
@@ -54,6 +60,7 @@ GRPC_NOT_FOUND = Answer(grpc="5")
 GRPC_UNAVAILABLE = Answer(grpc="14")
 UNREACHED = Answer("503", flags="UF,URX")
 NO_HOST = Answer("503", flags="UH")
+GRPC_NO_HOST = Answer(grpc="14", flags="UH")
 NO_CLUSTER = Answer("503", flags="NC")
 
 
@@ -265,10 +272,13 @@ def labels(service: Service, proxy: Proxy, answer: Answer) -> Labels:
         ("destination_workload", f"{service.name}-{version}" if known else "unknown"),
         ("destination_workload_namespace", service.namespace if known else "unknown"),
         ("destination_version", version if connected else "unknown"),
-        ("destination_canonical_revision", version if known else "unknown"),
+        ("destination_canonical_revision", version if known else "latest"),
         ("destination_service", f"{service.name}.{service.namespace}.svc.cluster.local"),
         ("destination_service_name", service.name),
-        ("destination_service_namespace", service.namespace if known else "unknown"),
+        (
+            "destination_service_namespace",
+            "unknown" if proxy.reporter == "source" and answer.lost else service.namespace,
+        ),
         ("response_code", answer.code),
         ("response_flags", answer.flags),
         ("grpc_response_status", answer.grpc),

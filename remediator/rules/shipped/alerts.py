@@ -13,6 +13,8 @@ from remediator.rules.shipped.text import block, duration
 
 ACCUSED: Final = "version {{ $labels.destination_version }}"
 """The accused version in a summary."""
+KEEP: Final = 60
+"""Seconds that it fires on: one quiet evaluation is no recovery, and a flapping alert would be a new one each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,7 @@ class Alert:
     description: str
     """The effect in points or numbers, and what it was measured on."""
     wait: int = 0
-    keep: int = 60
-    """A minute: one quiet evaluation is no recovery, and a flapping alert would be a new alert each time."""
+    keep: int = KEEP
     version: str = ""
     """Where the series name none."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from remediator.rules.model import AlertingRule, RecordingRule, RuleGroup
 from remediator.rules.shipped.counts import comparison, counts
-from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, without_traffic
+from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, still_worse, without_traffic
 from remediator.rules.shipped.evidence import dispersion, enough
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import live
@@ -48,10 +48,7 @@ def _minutes(parameters: Parameters) -> Rules:
 def _hour(parameters: Parameters) -> Rules:
     side, windows = live(parameters), parameters.windows
     yield from dispersion(side, parameters)
-    errors, requests = side.series("version", "errors"), side.series("version", "requests")
-    still = (
-        f"max_over_time({errors}[{duration(windows.long)}]) > 0"
-        f"\nand max_over_time({requests}[{duration(side.base)}]) > 0"
-    )
+    served = f"max_over_time({side.series('version', 'requests')}[{duration(side.base)}]) > 0"
+    still = f"{still_worse(side, parameters)}\nand {served}"
     yield from ratio_above_stable(side, windows.hour, parameters, wait=60, still=still)
     yield from without_traffic(side, parameters)

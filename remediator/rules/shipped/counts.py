@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from remediator.rules.model import RecordingRule
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import Side
-from remediator.rules.shipped.text import RAW, VERSION, block, duration, within
+from remediator.rules.shipped.text import RAW, VERSION, block, duration, matching, within
 
 
 def record(name: str, expression: str) -> RecordingRule:
@@ -32,7 +32,7 @@ def counts(side: Side, parameters: Parameters) -> Iterator[RecordingRule]:
     window = duration(side.base)
     requests = f"increase(istio_requests_total{{{side.selector(parameters)}}}[{window}])"
     yield record(side.series("version", "requests"), by_version(f"sum by ({RAW}) ({requests})"))
-    codes, grpc = parameters.failing_codes, parameters.failing_grpc
+    codes, grpc = matching(parameters.failing_codes), matching(parameters.failing_grpc)
     http = side.selector(parameters, f'response_code=~"{codes}"')
     rest = side.selector(parameters, f'response_code!~"{codes}"', f'grpc_response_status=~"{grpc}"')
     yield record(

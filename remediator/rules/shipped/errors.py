@@ -63,6 +63,17 @@ def ratio_above_stable(
     ).rules(parameters)
 
 
+def still_worse(side: Side, parameters: Parameters) -> str:
+    """The versions whose ratio is above that of their siblings in the last ten minutes too.
+
+    Within an hour a version may have been mended under the same name, or its traffic given back by a person: what was
+    before accuses it no more.
+    """
+    excess, weight = (side.series("compared", what) for what in ("excess_errors", "weight"))
+    long = parameters.windows.long
+    return f"{side.over(excess, long)} > {parameters.effect_long:g} * {side.over(weight, long)}"
+
+
 def failing(side: Side, parameters: Parameters) -> Iterator[RecordingRule | AlertingRule]:
     """Versions that fail whatever the others do: nobody to compare with, or all fail alike. People decide."""
     window = parameters.windows.short
@@ -121,7 +132,8 @@ def without_traffic(side: Side, parameters: Parameters) -> Iterator[AlertingRule
     """A version that served and does not any more: news for people, no fault of it."""
     hour, long = parameters.windows.hour, parameters.windows.long
     own, others = side.series("version", "requests"), side.series("siblings", "requests")
-    served = f"{side.over(others, hour)} > {parameters.min_sibling_requests}"
+    # Clients keep their counters of a version that is gone: that it is there says nothing of when it served.
+    served = f"{side.over(others, hour)} > {parameters.min_sibling_requests}\nand {side.over(own, hour)} > 0"
     if side.mirrors:
         served = f"max_over_time({MIRRORED}[{duration(hour)}])"
     # Where nobody calls the service at all, no version of it is missing.

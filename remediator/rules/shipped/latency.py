@@ -18,10 +18,12 @@ from remediator.rules.shipped.text import RAW, SERVICE, VERSION, duration, withi
 
 Rules = Iterator[RecordingRule | AlertingRule]
 
-EVERY: Final = 60
+EVERY: Final = 120
 """Seconds between looks at slow answers: buckets are the most series that a mesh has."""
 RARELY: Final = 300
-"""Seconds between looks at what costs a series for each bucket, or accuses nobody."""
+"""Seconds between looks at what reads a series for each bucket."""
+SELDOM: Final = 600
+"""Seconds between looks at mirrors' latency, for which nobody waits, and which accuses nobody; and their window."""
 
 _DURATION = "istio_request_duration_milliseconds"
 
@@ -34,9 +36,9 @@ def latency_groups(parameters: Parameters) -> tuple[RuleGroup, ...]:
         RuleGroup("mesh-latency-shift", tuple(_shift(clients, parameters)), timedelta(seconds=RARELY)),
     ]
     if parameters.mirror_reporter:
-        mirrors = inbound(parameters).at(parameters.windows.latency, RARELY)
+        mirrors = inbound(parameters).at(max(SELDOM, parameters.windows.latency), SELDOM)
         rules = (*_slow(mirrors, parameters), *_shift(mirrors, parameters))
-        groups.append(RuleGroup("mesh-mirror-latency", rules, timedelta(seconds=RARELY)))
+        groups.append(RuleGroup("mesh-mirror-latency", rules, timedelta(seconds=SELDOM)))
         groups[1] = RuleGroup(
             groups[1].name, (*groups[1].rules, *_harm(clients, parameters)), timedelta(seconds=RARELY)
         )
@@ -58,7 +60,8 @@ def _below(side: Side, bound_ms: int, parameters: Parameters) -> str:
     window = duration(side.base)
     if parameters.native_histograms:
         histogram = f"sum by ({RAW}) (increase({_DURATION}{{{side.selector(parameters)}}}[{window}]))"
-        return f"histogram_count({histogram}) * histogram_fraction(0, {bound_ms}, {histogram})"
+        # Of no requests the fraction is NaN, and one idle version would make one of all sums over its siblings.
+        return f"(histogram_count({histogram}) > 0) * histogram_fraction(0, {bound_ms}, {histogram})"
     # Prometheus 2 stores le="500", Prometheus 3 le="500.0".
     selector = side.selector(parameters, f'le=~"{bound_ms}(\\\\.0)?"')
     return f"sum by ({RAW}) (increase({_DURATION}_bucket{{{selector}}}[{window}]))"
@@ -111,16 +114,18 @@ def _slow(side: Side, parameters: Parameters) -> Rules:
 
 def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     window = duration(side.base)
+    # Not in a version's first minutes: its siblings' window is whole, and a slow spell that both had weighs less in it.
+    whole = f"{side.series('version', 'timed')} offset {window} > 0"
     yield from Alert(
         name=f"{side.accuses}SlowRatioAboveStable",
-        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}",
+        expression=f"{proven(side, side.base, parameters, 'slow')}\nand {_serving(side, parameters)}\nand {whole}",
         window=side.base,
         severity="info" if side.mirrors else "warning",
         remediation="None" if side.mirrors else side.remediation,
         summary=f"{ACCUSED} answers more requests slower than {parameters.slow_ms} ms than the other versions",
         description=f"Share of requests over {parameters.slow_ms} ms is {{{{ $value | humanizePercentage }}}} above "
         f"that of the other versions over {window}.",
-        wait=0 if side.every >= RARELY else 60,
+        wait=0 if side.mirrors else side.every,
         keep=side.every,
     ).rules(parameters)
 
@@ -128,18 +133,31 @@ def _slow_alert(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
 def _serving(side: Side, parameters: Parameters) -> str:
     """The version and its siblings serve now: else a window of minutes would outlive the remediation."""
     counted = inbound(parameters) if side.mirrors else live(parameters)
-    requests = counted.series("version", "requests")
-    return f"{side.enough}\nand max_over_time({requests}[{duration(live(parameters).base)}]) > 0"
+    # Twice the interval: a group may look just before another has recorded, and would see nothing in one.
+    span = duration(max(live(parameters).base, 2 * counted.every))
+    return f"{side.enough}\nand max_over_time({counted.series('version', 'requests')}[{span}]) > 0"
 
 
 # -- a shift of the distribution
 
 
+def _total(side: Side) -> str:
+    """What the counts below each bound are shares of, recorded by the same group.
+
+    If it were of another moment, shares would be wrong by what the traffic grew or fell since. Live `timed` is such a
+    one: slow answers are looked at more often.
+    """
+    return "timed" if side.mirrors else "answered"
+
+
 def _shift(side: Side, parameters: Parameters) -> Rules:
     window = duration(side.base)
-    below, timed = side.series("version", "below"), side.series("version", "timed")
-    others = side.series("siblings", "timed")
+    below, timed = side.series("version", "below"), side.series("version", _total(side))
+    others = side.series("siblings", _total(side))
     yield record(below, _asked_for(side, by_version(_below_each(side, parameters))))
+    if not side.mirrors:
+        yield record(timed, by_version(_timed(side, parameters)))
+        yield record(others, f"(\n  {within(side.beside(timed))}\n) > 0")
     shift = f"mesh_{side.name}_version:latency_shift:ratio{window}"
     own = f"({timed} and {MIRRORED})" if side.mirrors else timed
     yield record(
@@ -167,7 +185,7 @@ and {_serving(side, parameters)}""",
         summary=f"{ACCUSED} has a slower latency distribution than the other versions",
         description="{{ $value | humanizePercentage }} of requests moved past a histogram boundary that the other "
         f"versions stay under ({window}).",
-        keep=RARELY + 60,
+        keep=(SELDOM if side.mirrors else RARELY) + 60,
     ).rules(parameters)
 
 
@@ -183,12 +201,12 @@ def _beside_each(side: Side, below: str) -> str:
 
 def _harm(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
     """Live traffic got slower since there is a mirror."""
-    below, timed = side.series("version", "below"), side.series("version", "timed")
+    below, timed = side.series("version", "below"), side.series("version", _total(side))
 
     def distribution(then: str) -> str:
         return (
             f"sum by ({SERVICE}, le) ({below}{then}) / on ({SERVICE}) group_left () "
-            f"sum by ({SERVICE}) ({timed}{then} >= {parameters.shift_requests})"
+            f"(sum by ({SERVICE}) ({timed}{then}) >= {parameters.shift_requests})"
         )
 
     yield from Alert(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from remediator.rules.model import AlertingRule, RecordingRule, RuleGroup
 from remediator.rules.shipped.alerts import ACCUSED, Alert
 from remediator.rules.shipped.counts import comparison, counts, record
-from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, without_traffic
+from remediator.rules.shipped.errors import failing, hard_down, ratio_above_stable, still_worse, without_traffic
 from remediator.rules.shipped.evidence import dispersion, enough
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import MIRRORED, inbound, live
@@ -44,29 +44,29 @@ def _minutes(parameters: Parameters) -> Rules:
 
 
 def _mirrored(parameters: Parameters) -> RecordingRule:
-    """Versions of which clients report far less than they receive, now and a minute ago.
+    """Versions of which clients report far less than they receive, now and a while ago.
 
-    A minute must have passed since the first request and since any jump: the two sides are recorded by groups that
-    do not see the same moment.
+    Four scrapes, a minute at least, must have passed since the first request and since any jump: the two sides are
+    recorded by groups that do not see the same moment, and one of them is a sum that needs several to be whole.
     """
-    received = inbound(parameters).series("version", "requests")
-    clients = live(parameters)
+    side, clients = inbound(parameters), live(parameters)
+    received = side.series("version", "requests")
+    before = f"{received} offset {duration(max(60, 4 * side.scrape))}"
     reported = clients.over(clients.series("version", "requests"), parameters.windows.short)
     share = f"{parameters.live_share:g}"
     return record(
         MIRRORED,
         f"""
-({received} > 0 and {received} offset 1m > 0)
+({received} > 0 and {before} > 0)
 unless {reported} >= {share} * {received}
-unless {reported} >= {share} * ({received} offset 1m)""",
+unless {reported} >= {share} * ({before})""",
     )
 
 
 def _hour(parameters: Parameters) -> Rules:
     side, windows = inbound(parameters), parameters.windows
     yield from dispersion(side, parameters)
-    errors, requests = side.series("version", "errors"), side.series("version", "requests")
-    still = f"max_over_time({errors}[{duration(windows.long)}]) > 0\nand {requests} > 0"
+    still = f"{still_worse(side, parameters)}\nand {side.series('version', 'requests')} > 0"
     yield from ratio_above_stable(side, windows.hour, parameters, wait=60, still=still)
     yield from without_traffic(side, parameters)
     yield from _harm(parameters)

@@ -9,7 +9,7 @@ from typing import Final
 
 from remediator.alerts.model import HEARTBEAT
 from remediator.rules.model import NO_TIME, AlertingRule, RuleGroup
-from remediator.rules.shipped.alerts import annotated
+from remediator.rules.shipped.alerts import KEEP, annotated
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import Side, inbound, live
 from remediator.rules.shipped.text import VERSION, block, duration
@@ -51,7 +51,7 @@ class OwnAlert:
 def our_group(parameters: Parameters) -> RuleGroup:
     """One group for them all."""
     alerts = (
-        _NOT_EFFECTIVE,
+        _not_effective(parameters),
         _FAILURE,
         _BUDGET_SPENT,
         _AWAITING_APPROVAL,
@@ -61,23 +61,6 @@ def our_group(parameters: Parameters) -> RuleGroup:
     )
     return RuleGroup("remediator", tuple(rule for alert in alerts for rule in alert.rules(parameters)), EVERY)
 
-
-# Slow answers wait for a person by default, and are warnings; RemediationAwaitingApproval tells of those.
-_NOT_EFFECTIVE = OwnAlert(
-    name="RemediationNotEffective",
-    expression=f"""
-count by ({VERSION}, namespace) (
-  ALERTS{{alertstate="firing", remediation=~"RevertToStable|RemoveMirrors", severity!~"warning|info|none"}}
-)""",
-    severity="critical",
-    summary="{{ $labels.destination_service_name }}.{{ $labels.destination_service_namespace }}: version "
-    "{{ $labels.destination_version }} still fails long after its traffic was to be taken away",
-    description="{{ $value | humanize }} alert(s) that ask for a remediation have fired for over six minutes. The "
-    "notification, the patch or the diagnosis failed.",
-    # Detection's longest tail after a remediation is three minutes: two of window, and one of keep_firing_for.
-    wait=timedelta(minutes=6),
-    window="6m",
-)
 
 # A counter is born with its first failure, of which `increase` sees nothing.
 _FAILURE = OwnAlert(
@@ -110,6 +93,28 @@ _AWAITING_APPROVAL = OwnAlert(
     description="{{ $value | humanize }} of them: `remediator list --phase AwaitingApproval`, then `remediator "
     "approve` or `reject`. Without either they expire.",
 )
+
+
+def _not_effective(parameters: Parameters) -> OwnAlert:
+    """Slow answers wait for a person by default, and are warnings; RemediationAwaitingApproval tells of those."""
+    windows = parameters.windows
+    # What fires goes on after the last failure: a count over `base` is summed over `short`, and kept for a minute.
+    # Two more are for the way to us, the patch, and proxies to hear of it.
+    wait = timedelta(seconds=windows.base + windows.short + KEEP, minutes=2)
+    return OwnAlert(
+        name="RemediationNotEffective",
+        expression=f"""
+count by ({VERSION}, namespace) (
+  ALERTS{{alertstate="firing", remediation=~"RevertToStable|RemoveMirrors", severity!~"warning|info|none"}}
+)""",
+        severity="critical",
+        summary="{{ $labels.destination_service_name }}.{{ $labels.destination_service_namespace }}: version "
+        "{{ $labels.destination_version }} still fails long after its traffic was to be taken away",
+        description="{{ $value | humanize }} alert(s) that ask for a remediation have fired for over "
+        f"{wait.seconds // 60} minutes. The notification, the patch or the diagnosis failed.",
+        wait=wait,
+        window=duration(wait.seconds),
+    )
 
 
 def _telemetry_missing(parameters: Parameters) -> OwnAlert:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from remediator.errors import InputError
-from remediator.rules.shipped.text import duration
+from remediator.rules.shipped.text import VERSION, duration
 
 SEVERITIES: Final = ("critical", "warning", "info")
 REMEDIATIONS: Final = ("RevertToStable", "RemoveMirrors", "None")
+OURS: Final = frozenset({"alertname", "namespace", "severity", "remediation", "window", *VERSION.split(", ")})
+"""The labels that route an alert and name its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,16 @@ class Parameters:
     shift_buckets_ms: Annotated[
         tuple[int, ...],
         "Bounds in milliseconds at which the distributions are compared; each costs a raw series for each of traffic.",
-    ] = (10, 25, 50, 100, 250, 500, 1000)
+    ] = (50, 100, 250, 500, 1000)
     shift_effect: Annotated[
         float, "Least share of requests past a bound that the siblings' stay under. What is rarer is the slow share's."
     ] = 0.10
     shift_score: Annotated[
         float, "Least scaled shift (Kolmogorov-Smirnov); 2.5 comes by chance in 4 of a million looks."
     ] = 2.5
-    shift_requests: Annotated[int, "Least timed requests of each side."] = 50
+    shift_requests: Annotated[
+        int, "Least timed requests of the accused; how many its siblings need follows from the score."
+    ] = 50
 
     # Ourselves
     job: Annotated[str, "The label `job` under which Prometheus scrapes the remediator."] = "remediator"
@@ -162,11 +166,17 @@ def option(name: str) -> str:
     return "--" + singular.get(name, name).replace("_", "-")
 
 
+_NOT_RE2: Final = re.compile(r"\(\?(<?[=!]|P=|#|\()|(?<!\\)(\\\\)*\\[1-9]")
+"""What Python's regular expressions can do beyond those of Prometheus."""
+
+
 def _regex(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
         return f"is no regular expression: {error}"
+    if _NOT_RE2.search(value):
+        return "is a regular expression that Prometheus does not know: RE2 can neither look around nor back"
     return "may not hold a quotation mark or a newline" if set(value) & set('"\n') else ""
 
 
@@ -206,6 +216,11 @@ def _remediations(value: Mapping[str, str]) -> str:
     return f"is one of {', '.join(REMEDIATIONS)}, not {wrong[0]}" if wrong else ""
 
 
+def _alert_labels(value: Mapping[str, str]) -> str:
+    taken = sorted(set(value) & OURS)
+    return f"may not be {taken[0]}: every alert has that of its own" if taken else _label_names(value)
+
+
 def _label_names(value: Mapping[str, str]) -> str:
     wrong = sorted(name for name in value if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name))
     return f"names a label, which {wrong[0]!r} cannot be" if wrong else ""
@@ -243,7 +258,7 @@ _MISTAKES: Final[Mapping[str, Callable[[Any], str]]] = {
     "failing_codes": _code,
     "failing_grpc": _code,
     "job": _word,
-    "alert_labels": _label_names,
+    "alert_labels": _alert_labels,
     "severities": _severities,
     "remediations": _remediations,
     "shift_buckets_ms": _bounds,

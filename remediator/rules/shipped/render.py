@@ -48,3 +48,6 @@ def _check_names(parameters: Parameters) -> None:
         unknown = sorted(set(getattr(parameters, name)) - set(known))
         if unknown:
             raise InputError(f"{option(name)}: there is no alert {unknown[0]}; there are {', '.join(known)}")
+    ours = sorted({alert.alert for alert in our_group(Parameters()).alerts} & set(parameters.remediations))
+    if ours:
+        raise InputError(f"{option('remediations')}: {ours[0]} accuses no version, so that nothing could be taken away")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from remediator.rules.shipped.parameters import Parameters
-from remediator.rules.shipped.text import SERVICE, duration
+from remediator.rules.shipped.text import SERVICE, duration, matching
 
 MIRRORED: Final = "mesh_inbound_version:mirrored"
 """The versions that receive requests which no client reports; the value means nothing."""
 
-# Not in the mesh, or no endpoint was picked (UH, NC, UO): then Istio knows no version.
-_NAMED: Final = 'destination_canonical_revision!~"|unknown"'
+# Where no endpoint was picked (UH, NC, UO) Istio knows no version. Clients' proxies then say "latest", as of pods
+# without one (istio/proxy, Reporter::ClientSidecar in istio_stats.cc); only the workload tells the two apart.
+_NAMED: Final = 'destination_workload!="unknown",destination_canonical_revision!~"|unknown"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Side:
 
     def selector(self, parameters: Parameters, *more: str) -> str:
         """The matchers of Istio's series that this side reports, of versions that have a name."""
-        places = (f'destination_service_namespace=~"{parameters.namespaces}"',) if parameters.namespaces else ()
+        allowed = matching(parameters.namespaces)
+        places = (f'destination_service_namespace=~"{allowed}"',) if allowed else ()
         return ",".join((f'reporter="{self.reporter}"', _NAMED, *places, *more))
 
     def at(self, base: int, every: int) -> Side:
@@ -97,7 +99,7 @@ def live(parameters: Parameters) -> Side:
 def inbound(parameters: Parameters) -> Side:
     """The versions' own view, the only one in which mirrored requests are seen.
 
-    Counted half as often over windows twice as long: nobody waits for a mirror's answer.
+    Counted over windows twice as long, and a quarter as often: nobody waits for a mirror's answer.
     """
     base, scrape = parameters.windows.short, parameters.scrape_interval
-    return Side("inbound", "Mirror", "RemoveMirrors", parameters.mirror_reporter, base, 2 * scrape, scrape)
+    return Side("inbound", "Mirror", "RemoveMirrors", parameters.mirror_reporter, base, 4 * scrape, scrape)

@@ -19,6 +19,15 @@ def block(expression: str) -> str:
     return dedent(expression).strip() + "\n"
 
 
+def matching(regex: str) -> str:
+    r"""A regular expression as it stands between the quotation marks of a matcher, where a backslash takes two.
+
+    >>> print(matching(r"5\d\d"))
+    5\\d\\d
+    """
+    return regex.replace("\\", r"\\")
+
+
 def within(expression: str, columns: int = 2) -> str:
     """An expression of several lines to stand within another: its lines after the first moved to the right."""
     first, *others = block(expression).rstrip().split("\n")

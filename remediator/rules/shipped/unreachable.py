@@ -9,7 +9,7 @@ from remediator.rules.shipped.alerts import ACCUSED, Alert
 from remediator.rules.shipped.counts import record
 from remediator.rules.shipped.parameters import Parameters
 from remediator.rules.shipped.side import Side
-from remediator.rules.shipped.text import SERVICE, duration, within
+from remediator.rules.shipped.text import SERVICE, duration, matching, within
 
 _NAME = "CanaryUnreachable"
 
@@ -72,13 +72,15 @@ def _uncertain(side: Side, expression: str, parameters: Parameters) -> Iterator[
 def _without_endpoint(side: Side, parameters: Parameters) -> str:
     """By service. The host is all that Istio knows of such a request; name and namespace are read from it."""
     host = "([^.]+)[.]([^.]+)[.]svc([.].+)?"
+    # Hosts outside of the cluster have no versions, and an alert about them would have neither name nor namespace.
+    allowed = matching(parameters.namespaces)
+    ours = host.replace("[.]([^.]+)[.]", f"[.]({allowed})[.]") if allowed else host
+    # The flag alone says that it failed: a gRPC call without an endpoint ends with HTTP 200.
     matchers = [
         f'reporter="{side.reporter}"',
-        f'response_code=~"{parameters.failing_codes}"',
         'response_flags=~"(.+,)?(UH|NC)(,.+)?"',
+        f'destination_service=~"{ours}"',
     ]
-    if parameters.namespaces:
-        matchers.append(f'destination_service=~"[^.]+[.]({parameters.namespaces})[.].+"')
     return f"""
 sum by ({SERVICE}) (
   label_replace(
