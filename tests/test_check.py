@@ -829,6 +829,24 @@ class TestCommand:
         ] == found.stderr.splitlines()
         assert (1, "") == (found.exit_code, found.stdout)
 
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            pytest.param(
+                ("--rules", "rules.yaml", "rules.yaml", "--policies", "policies.yaml"),
+                "rules.yaml: holds rules, and is taken for policies; say --rules before each, or name the folder",
+                id="more rule files than the option takes",
+            ),
+            pytest.param(
+                ("--alertmanager", "."),
+                "--alertmanager .: a folder; give the file that Alertmanager is started with",
+                id="a folder of Alertmanager's",
+            ),
+        ],
+    )
+    def test_what_was_given_in_the_wrong_place(self, arguments: tuple[str, ...], told: str) -> None:
+        assert (1, f"error: {told}\n") == (run(*arguments).exit_code, run(*arguments).stderr)
+
     def test_series_that_are_recorded_from_each_other_without_end(self) -> None:
         rules = [{"record": f"r{number}", "expr": f"sum(r{number + 1})"} for number in range(2_000)]
         Path("rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "deep", "rules": rules}]}), encoding="utf-8")

@@ -24,6 +24,7 @@ from remediator.rules.reading import ALLOWED, read_rules
 _SUFFIXES = {".yaml", ".yml"}
 _NOT_COMPARED = "Alerts and policies were not compared: first correct the files that could not be read whole."
 _LINE = re.compile(r"(?:not YAML: )?line (\d+)(?:: |, column)")
+_RULES = re.compile(r"^(?:kind: *[\"']?PrometheusRule\b|groups:)", re.MULTILINE)
 
 Lines = Mapping[tuple[str, int], Mapping[str, int]]
 """By file and number of document: dotted key → line."""
@@ -105,9 +106,20 @@ def _texts(values: Mapping[str, Any]) -> _Texts:
         rules=reading.texts(tuple(map(Path, values["rules"]))),
         alertmanager=reading.texts((Path(values["alertmanager"]),) if values["alertmanager"] else ()),
     )
+    reading.errors += _mistaken(values, found)
     if reading.errors:
         raise InputError("\n".join(reading.errors))
     return found
+
+
+def _mistaken(values: Mapping[str, Any], texts: _Texts) -> Iterator[str]:
+    """What was given in the wrong place."""
+    if values["alertmanager"] and Path(values["alertmanager"]).is_dir():
+        yield f"--alertmanager {values['alertmanager']}: a folder; give the file that Alertmanager is started with"
+    for name in map(str, texts.paths):
+        if _RULES.search(texts.policies.get(name, "")):
+            # A shell makes several words of `--rules rules/*.yaml`, and only the first belongs to the option.
+            yield f"{name}: holds rules, and is taken for policies; say --rules before each, or name the folder"
 
 
 class _Files:
