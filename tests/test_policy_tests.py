@@ -483,6 +483,16 @@ def test_update_writes_nothing_where_a_test_could_not_be_run(shop: Path) -> None
     assert not (shop / "tests" / "golden").exists()
 
 
+def test_update_replaces_no_file_that_is_something_else(shop: Path) -> None:
+    """A policy file with one policy, named by mistake."""
+    (shop / "one.yaml").write_text((shop / "canary.yaml").read_text().split("---")[0].replace("canary-errors", "other"))
+    before = (shop / "one.yaml").read_text()
+    test = TEST.partition("  expect:")[0] + "  expect: [{outcome: Applied, objectFile: ../one.yaml}]\n"
+    done = run(write(shop, test), "--update")
+    assert (1, before) == (done.exit_code, (shop / "one.yaml").read_text())
+    assert "one.yaml holds a RemediationPolicy, and no VirtualService; is it the right file?" in done.stdout
+
+
 def test_two_tests_cannot_want_one_file_to_say_different_things(shop: Path) -> None:
     other = GOLDEN.replace("a-canary-that-fails", "by-label")
     other = other.replace("CanaryHardDown", "Ours\n      remediation: RevertToStable")

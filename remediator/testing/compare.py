@@ -124,7 +124,7 @@ def _objects(expected: Expected, body: dict[str, Any], about: str) -> Iterator[D
         yield object_difference(about, expected.object, body, None)
     if expected.object_file is not None:
         golden = golden_for(expected.object_file, body)
-        yield object_difference(about, read_golden(expected.object_file), body, golden)
+        yield object_difference(about, read_golden(expected.object_file, body.get("kind")), body, golden)
 
 
 def _same(one: Any, other: Any) -> bool:
