@@ -687,6 +687,13 @@ class TestUnknownValues:
             finding["hint"],
         )
 
+    def test_a_label_that_no_alert_has_and_that_is_all_that_a_policy_says(self) -> None:
+        edit("policies.yaml", 'remediation = "RemoveMirrors"', 'team = "shop"')
+        assert [f"no-alert {MATCHERS}", f"no-policy {MIRROR}"] == sorted(told(*TRIO))
+
+        edit("policies.yaml", 'team = "shop"', 'remedation = "RemoveMirrors"')
+        assert [f"no-policy {MIRROR}", f"unknown-label {MATCHERS}"] == sorted(told(*TRIO))
+
     def test_groups_in_an_expression_are_not_taken_for_names(self) -> None:
         """`CanaryHardDown` is a part of the one name here, and nearly the other name that is there."""
         edit("rules.yaml", "- alert: CanarySlow", "- alert: MyCanarySlow")

@@ -144,7 +144,8 @@ def _policy(contract: Contract, policy: Policy) -> Iterator[Finding]:
     for matcher in policy.matchers:
         others = tuple(each for each in policy.matchers if each is not matcher)
         alerts = [alert for alert in contract.alerts if _speaks_of(others, alert)]
-        for found in (*_unknown_label(alerts, matcher, where), *_unknown_alertname(names, matcher, where)):
+        labels = _unknown_label(alerts, matcher, where, alone=not others)
+        for found in (*labels, *_unknown_alertname(names, matcher, where)):
             yield found
             faults += 1
     if not faults and not any(_speaks_of(policy.matchers, alert) for alert in contract.alerts):
@@ -158,12 +159,14 @@ def _speaks_of(matchers: Sequence[Matcher], alert: Alert) -> bool:
     return found is Chance.SURE or (found is Chance.POSSIBLE and alert.is_ours)
 
 
-def _unknown_label(alerts: Sequence[Alert], matcher: Matcher, where: Where) -> Iterator[Finding]:
+def _unknown_label(alerts: Sequence[Alert], matcher: Matcher, where: Where, *, alone: bool) -> Iterator[Finding]:
     """A label that none of the alerts has of which all other matchers hold."""
     if not alerts or matcher.matches({}) or any(alert.labels.of(matcher.name).may_be_there for alert in alerts):
         return
     known = sorted({name for alert in alerts for name in alert.labels.names})
     close = get_close_matches(matcher.name, known, n=1)
+    if alone and not close:
+        return  # No matcher says which alerts are meant, so it is told of the policy that there are none.
     hint = f"did you mean {close[0]}?" if close else f"they have: {', '.join(known)}"
     yield Finding(Code.UNKNOWN_LABEL, where, f"{matcher}: its alerts have no label {matcher.name}", hint)
 
