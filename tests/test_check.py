@@ -688,6 +688,7 @@ class TestUnknownValues:
         )
 
     def test_a_label_that_no_alert_has_and_that_is_all_that_a_policy_says(self) -> None:
+        edit("rules.yaml", "node_filesystem_avail_bytes < 1e9", "sum(node_filesystem_avail_bytes) < 1e9")
         edit("policies.yaml", 'remediation = "RemoveMirrors"', 'team = "shop"')
         assert [f"no-alert {MATCHERS}", f"no-policy {MIRROR}"] == sorted(told(*TRIO))
 
