@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,6 +80,20 @@ CANARY_EXPR = 'version:errors:increase1m{kind="errors"} / ignoring (kind) versio
 MIRROR_BY = """sum by (destination_service_name, destination_service_namespace, destination_version) (
               increase(istio_requests_total{reporter="destination\""""
 SLOW_BY = "sum by (destination_service_name, destination_service_namespace, destination_version, le) ("
+
+OF_TIER_B = 'label_replace(version:errors:increase1m{kind="errors"} > 9, "tier", "b", "", "")'
+DISK_FULL = "rules.yaml - alert: disk_full"
+SLOW_TOO = """
+        - alert: CanaryHardDown
+          expr: |
+            version:errors:increase1m{kind="errors"} / ignoring (kind) version:requests:increase1m > 0.9
+          labels:
+            namespace: '{{ $labels.destination_service_namespace }}'
+            severity: warning
+            remediation: RemoveMirrors
+            window: 1m
+          annotations: *texts
+"""
 
 
 @dataclass(frozen=True)
@@ -661,6 +676,84 @@ class TestUnknownValues:
 
         assert [] == told(*TRIO)
 
+    def test_a_label_of_several_values_keeps_a_policy_from_an_alert(self) -> None:
+        """Each of its values does; were it absent, the matcher would hold."""
+        edit("rules.yaml", CANARY_EXPR, f'label_replace({CANARY_EXPR}, "tier", "a", "", "") or {OF_TIER_B}')
+        edit("policies.yaml", 'severity = "critical"', 'tier !~ "a|b"')
+        finding, _no_alert = report(*TRIO)["findings"]
+
+        assert ("no-policy", 'closest is canary-errors: tier!~"a|b" does not hold, tier is "a" or "b"') == (
+            finding["code"],
+            finding["hint"],
+        )
+
+    def test_a_label_that_no_alert_has_and_that_is_all_that_a_policy_says(self) -> None:
+        edit("rules.yaml", "node_filesystem_avail_bytes < 1e9", "sum(node_filesystem_avail_bytes) < 1e9")
+        edit("policies.yaml", 'remediation = "RemoveMirrors"', 'team = "shop"')
+        assert [f"no-alert {MATCHERS}", f"no-policy {MIRROR}"] == sorted(told(*TRIO))
+
+        edit("policies.yaml", 'team = "shop"', 'remedation = "RemoveMirrors"')
+        assert [f"no-policy {MIRROR}", f"unknown-label {MATCHERS}"] == sorted(told(*TRIO))
+
+    def test_groups_in_an_expression_are_not_taken_for_names(self) -> None:
+        """`CanaryHardDown` is a part of the one name here, and nearly the other name that is there."""
+        edit("rules.yaml", "- alert: CanarySlow", "- alert: MyCanarySlow")
+        edit("policies.yaml", '"CanarySlow|CanaryLatencyShift"', '"My(Canary|CanarySlow|MyCanarySlo)"')
+
+        assert [] == told(*TRIO)
+
+    def test_an_inhibition_by_an_alert_that_it_could_also_be_for(self) -> None:
+        """What matches both sides still keeps back what matches only the one of those that are kept back."""
+        edit(
+            "rules.yaml",
+            "        - alert: disk_full\n          expr: node_filesystem_avail_bytes < 1e9\n",
+            SLOW_TOO,
+        )
+        edit(
+            "alertmanager.yml",
+            "target_matchers: [severity = warning]",
+            "target_matchers: [severity =~ critical|warning]",
+        )
+
+        assert ["inhibited alertmanager.yml - source_matchers: [severity = critical]"] == told(*TRIO)
+
+    def test_an_alert_that_says_nothing_and_that_a_policy_takes_is_ours_too(self) -> None:
+        """Of metrics that are not Istio's: whoever names it in a policy wants it to have the labels, and to come."""
+        edit("policies.yaml", '"CanarySlow|CanaryLatencyShift"', '"CanarySlow|disk_full"')
+        edit("policies.yaml", '    - namespace !~ "kube-.*"\n', "")
+        edit("rules.yaml", "node_filesystem_avail_bytes < 1e9", "sum by (destination_version) (node_x) < 1e9")
+
+        assert [f"label-dropped {DISK_FULL}", f"not-routed {DISK_FULL}"] == told(*TRIO)
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            pytest.param("{alert: disk_full, expr: 'node_x < 2'}", id="a name twice"),
+            pytest.param("{alert: disk, expr: 'node_x < 2', labels: {left: '{{ $value }}'}}", id="a value in a label"),
+            pytest.param(
+                "{alert: disk, expr: 'sum (node_x) < 2', annotations: {s: '{{ $labels.a }}'}}", id="a template"
+            ),
+            pytest.param("{alert: disk, expr: 'rate(node_x[30s]) > 2'}", id="a short window"),
+            pytest.param("{alert: disk, expr: 'sum(node_bucket) > 2'}", id="buckets without le"),
+            pytest.param(
+                "{alert: disk, expr: 'sum by (tag) (istio_build) > 1', for: 1h}", id="about Istio's own processes"
+            ),
+            pytest.param('{record: a:b, expr: \'x{a="1"} / x{a="2"}\'}', id="sides that never match"),
+        ],
+    )
+    def test_of_rules_that_are_no_business_of_ours_nothing_is_asked(self, rule: str) -> None:
+        text = Path("rules.yaml").read_text(encoding="utf-8")
+        Path("rules.yaml").write_text(f"{text}        - {rule}\n", encoding="utf-8")
+
+        assert [] == told(*TRIO)
+
+    def test_what_is_recorded_for_an_alert_of_ours_is_our_business(self) -> None:
+        edit("rules.yaml", "vector(1)", "a:b > 1")
+        text = Path("rules.yaml").read_text(encoding="utf-8")
+        Path("rules.yaml").write_text(f"{text}        - {{record: 'a:b', expr: 'rate(x[30s])'}}\n", encoding="utf-8")
+
+        assert ["window-too-short rules.yaml - {record: 'a:b', expr: 'rate(x[30s])'}"] == told(*TRIO)
+
     def test_alerts_that_are_no_business_of_ours_only_have_to_be_promql(self) -> None:
         """`disk_full` has no label, no annotation and a name of its own kind."""
         edit("rules.yaml", "node_filesystem_avail_bytes < 1e9", "node_filesystem_avail_bytes < ")
@@ -690,6 +783,25 @@ class TestUnknownValues:
         assert ["no-receiver alertmanager.yml"] == told(*TRIO, "--receiver", "remedy")
         assert ["no-receiver alertmanager.yml - name: people"] == told(*TRIO, "--receiver", "people")
 
+    def test_another_receiver_may_listen_at_the_same_path(self) -> None:
+        people = "  - name: people\n"
+        edit("alertmanager.yml", people, people + "    webhook_configs: [{url: http://chat/webhook}]\n")
+
+        assert [] == told(*TRIO)
+        assert "group-by alertmanager.yml - receiver: people" in told(*TRIO, "--receiver", "people")
+
+    def test_a_label_that_only_prometheus_could_have_added(self) -> None:
+        edit("alertmanager.yml", '"RevertToStable|RemoveMirrors"', '"RevertToStable|RemoveMirrors", cluster = eu')
+        hints = {each["hint"] for each in report(*TRIO)["findings"]}
+
+        assert {
+            'add a route to remediator with the matcher remediation="RevertToStable"; '
+            "or say --external-label cluster, if Prometheus adds cluster to every alert",
+            'add a route to remediator with the matcher remediation="RemoveMirrors"; '
+            "or say --external-label cluster, if Prometheus adds cluster to every alert",
+        } == hints
+        assert [] == told(*TRIO, "--external-label", "cluster")
+
 
 class TestCommand:
     @pytest.mark.parametrize(
@@ -705,6 +817,8 @@ class TestCommand:
             pytest.param(("missing.yaml",), 1, id="a file that is not there"),
             pytest.param(("--rules", "policies"), 1, id="a folder that is not there"),
             pytest.param(("policies.yaml", "--max-delay", "soon"), 1, id="no duration"),
+            pytest.param((*TRIO, "--evaluation-interval", "0s"), 1, id="an interval of no time"),
+            pytest.param((*TRIO, "--by-folder"), 1, id="several sets of policies beside rules"),
             pytest.param(("policies.yaml", "--ignore", "everything"), 1, id="no kind of finding"),
         ],
     )
@@ -723,6 +837,24 @@ class TestCommand:
         ] == found.stderr.splitlines()
         assert (1, "") == (found.exit_code, found.stdout)
 
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            pytest.param(
+                ("--rules", "rules.yaml", "rules.yaml", "--policies", "policies.yaml"),
+                "rules.yaml: holds rules, and is taken for policies; say --rules before each, or name the folder",
+                id="more rule files than the option takes",
+            ),
+            pytest.param(
+                ("--alertmanager", "."),
+                "--alertmanager .: a folder; give the file that Alertmanager is started with",
+                id="a folder of Alertmanager's",
+            ),
+        ],
+    )
+    def test_what_was_given_in_the_wrong_place(self, arguments: tuple[str, ...], told: str) -> None:
+        assert (1, f"error: {told}\n") == (run(*arguments).exit_code, run(*arguments).stderr)
+
     def test_series_that_are_recorded_from_each_other_without_end(self) -> None:
         rules = [{"record": f"r{number}", "expr": f"sum(r{number + 1})"} for number in range(2_000)]
         Path("rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "deep", "rules": rules}]}), encoding="utf-8")
@@ -738,6 +870,17 @@ class TestCommand:
             (Path(kind) / "tests" / "canary.yaml").write_text("alert: {}\n", encoding="utf-8")
 
         assert [] == told("policies", "--rules", "rules", "--alertmanager", "alertmanager.yml")
+
+    def test_policies_of_another_folder_may_have_the_same_names(self) -> None:
+        """A commit that changes both sets gives the hook their files together."""
+        for folder in ("production", "development"):
+            Path(folder).mkdir()
+            shutil.copy("policies.yaml", Path(folder) / "canary.yaml")
+        files = ("production/canary.yaml", "development/canary.yaml")
+
+        assert 3 == len(told(*files))
+        assert [] == told(*files, "--by-folder")
+        assert 3 == len(told("production", "production/canary.yaml", "--by-folder"))
 
     def test_every_fault_of_all_policy_files(self) -> None:
         files = sorted((ROOT / "tests" / "bad_policies").glob("*.yaml"))

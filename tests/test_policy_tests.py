@@ -277,6 +277,21 @@ def test_an_outcome_that_nobody_expects_is_a_failure(shop: Path) -> None:
     assert "outcome: expected nothing more, and it is Applied (Patched): CanaryHardDown by" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "expect",
+    [
+        pytest.param("{outcome: Applied}, {outcome: Applied, target: shop/gateway}", id="the open one first"),
+        pytest.param("{outcome: Applied, target: shop/reviews}, {outcome: Applied}", id="the open one last"),
+    ],
+)
+def test_an_expectation_that_says_less_leaves_the_others_theirs(shop: Path, expect: str) -> None:
+    other = yaml.safe_load_all((shop / "tests" / "given" / "shop.yaml").read_text())
+    gateway = next(other) | {"metadata": {"name": "gateway", "namespace": "shop"}}
+    test = TEST.replace("[given/shop.yaml]", f"[given/shop.yaml, {json.dumps(gateway)}]")
+    write(shop, test.partition("  expect:")[0] + f"  expect: [{expect}]\n")
+    assert 0 == run(shop / "tests").exit_code
+
+
 def test_a_record_that_is_given_counts(shop: Path, tmp_path: Path) -> None:
     """The record of a remediation keeps the object in peace, although somebody has given the traffic back since."""
     (tmp_path / "world").mkdir()
@@ -468,6 +483,16 @@ def test_update_writes_nothing_where_a_test_could_not_be_run(shop: Path) -> None
     assert not (shop / "tests" / "golden").exists()
 
 
+def test_update_replaces_no_file_that_is_something_else(shop: Path) -> None:
+    """A policy file with one policy, named by mistake."""
+    (shop / "one.yaml").write_text((shop / "canary.yaml").read_text().split("---")[0].replace("canary-errors", "other"))
+    before = (shop / "one.yaml").read_text()
+    test = TEST.partition("  expect:")[0] + "  expect: [{outcome: Applied, objectFile: ../one.yaml}]\n"
+    done = run(write(shop, test), "--update")
+    assert (1, before) == (done.exit_code, (shop / "one.yaml").read_text())
+    assert "one.yaml holds a RemediationPolicy, and no VirtualService; is it the right file?" in done.stdout
+
+
 def test_two_tests_cannot_want_one_file_to_say_different_things(shop: Path) -> None:
     other = GOLDEN.replace("a-canary-that-fails", "by-label")
     other = other.replace("CanaryHardDown", "Ours\n      remediation: RevertToStable")
@@ -612,6 +637,19 @@ def test_alerts_fire_since_when_promtool_says(promtool: str, tmp_path: Path, wra
 
 
 @pytest.mark.servers
+def test_rule_files_are_read_as_check_reads_them(promtool: str, tmp_path: Path) -> None:
+    """A list as kubectl gives it; a label that older promtools do not know for groups; a date that is a text."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "kind: List\nitems:\n"
+        "- kind: PrometheusRule\n  spec:\n    groups:\n    - name: g\n      labels: {team: shop}\n      rules:\n"
+        "      - {alert: Down, expr: up == 0, labels: {on: yes}, annotations: {since: 2026-01-05}}\n"
+    )
+    (alert,) = firing(promtool, path)
+    assert {"alertname": "Down", "job": "a", "team": "shop", "on": "yes"} == dict(alert.labels)
+
+
+@pytest.mark.servers
 def test_an_alert_that_came_back_fires_since_it_did(promtool: str, tmp_path: Path) -> None:
     rule = {"alert": "Down", "expr": "up == 0"}
     series = InputSeries('up{job="a"}', "0x4 1x4 0x30")
@@ -699,7 +737,12 @@ def test_a_promtool_that_speaks_otherwise_is_refused(tmp_path: Path) -> None:
 
 def test_a_rule_file_without_rules(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
-    for content, told in (("kind: ConfigMap\n", "no rules in it"), ("a: [", "not YAML")):
+    faulty = "groups: [{name: a, rules: [{alert: A, expr: up, labels: {since: 1}}]}]"
+    for content, told in (
+        ("kind: ConfigMap\n", '"ConfigMap" holds no rules'),
+        ("a: [", "not YAML"),
+        (faulty, r"labels\.since: line 1: expected text"),
+    ):
         path.write_text(content)
         series = Series((path,), SERIES.input_series, SERIES.eval_time)
         with pytest.raises(InputError, match=told):

@@ -100,6 +100,26 @@ class TestForms:
 
         assert 2_500 == len(file.groups[0].rules)
 
+    def test_what_is_common_may_be_merged(self) -> None:
+        """As Prometheus reads it: what stands there wins, then the first of those that are merged."""
+        text = PLAIN.replace("labels: {team: shop}", "labels: &common {team: shop, severity: info, tier: a}").replace(
+            "severity: critical", "severity: critical\n          <<: [{team: mesh}, *common]"
+        )
+        (file,) = read(text)
+        (alerting,) = file.groups[0].alerts
+
+        assert {"severity": "critical", "team": "mesh", "tier": "a"} == dict(alerting.labels)
+
+    def test_only_mappings_can_be_merged(self) -> None:
+        (fault,) = faults(PLAIN.replace("severity: critical", "<<: [critical]"))
+
+        assert "line 13: only mappings can be merged (write <<: *name, of a mapping &name)" in fault
+
+    def test_what_merges_itself_ends(self) -> None:
+        (fault,) = faults(PLAIN.replace("labels:\n          severity: critical", "labels: &own {<<: *own}"))
+
+        assert "nests deeper" in fault or "too large" in fault
+
 
 class TestFaults:
     @pytest.mark.parametrize(

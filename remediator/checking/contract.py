@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, get_close_matches
 
-from remediator.checking.conventions import is_ours, may_act
+from remediator.checking.conventions import may_act
 from remediator.checking.findings import Code, Finding, Where
 from remediator.checking.routing import Chance, chance
 from remediator.checking.rulebook import Alert
-from remediator.policies.match import explain
 from remediator.policies.matchers import Matcher, Op
 from remediator.policies.model import Action, LabelNames, MirrorScope, Policy, PolicySet
 from remediator.rules.labels import Labels
@@ -54,6 +53,12 @@ def could_take(policies: PolicySet, labels: Labels) -> tuple[Policy, ...]:
     return tuple(found)
 
 
+def takes_unasked(policies: PolicySet, alert: Alert) -> bool:
+    """Whether a policy surely takes an alert whose rule does not say what it asks for: by its name, mostly."""
+    found = (chance(policy.matchers, alert.labels) for policy in policies.policies)
+    return not alert.remediation and Chance.SURE in found
+
+
 def _known(labels: Labels, matchers: Sequence[Matcher]) -> dict[str, str]:
     """Labels with known values; those that are known to be absent are left out."""
     values = {matcher.name: labels.of(matcher.name).value for matcher in matchers}
@@ -68,7 +73,7 @@ def contract_findings(contract: Contract) -> Iterator[Finding]:
             yield _no_policy(contract, alert)
         elif alert.asks is not None:
             yield from _wrong_action(alert, alert.asks, takers)
-        if alert.asks is not None or (takers and may_act(alert)):
+        if alert.asks is not None or (takers and may_act(alert)) or takes_unasked(contract.policies, alert):
             yield from dropped_labels(alert, takers)
     for policy in contract.policies.policies:
         if not policy.alerts_elsewhere:
@@ -77,15 +82,15 @@ def contract_findings(contract: Contract) -> Iterator[Finding]:
 
 def _no_policy(contract: Contract, alert: Alert) -> Finding:
     """Tells of the policy that comes closest what keeps it from taking the alert."""
-    names = {matcher.name for policy in contract.policies.policies for matcher in policy.matchers}
-    values = {name: alert.labels.of(name).value for name in names}
-    labels = {name: value for name, value in values.items() if value}
-    considered = [each for each in explain(contract.policies, labels) if alert.asks in each.policy.actions]
+    unmet = [
+        (policy, [matcher for matcher in policy.matchers if chance((matcher,), alert.labels) is Chance.NEVER])
+        for policy in contract.policies.policies
+        if alert.asks in policy.actions
+    ]
     hint = f"write a policy with the action {alert.asks}"
-    if considered:
-        closest = min(considered, key=lambda each: len(each.unmet))
-        unmet = next(each for each in closest.unmet if chance((each,), alert.labels) is Chance.NEVER)
-        hint = f"closest is {closest.policy.name}: {unmet} does not hold, {_state(alert, unmet.name)}"
+    if unmet:
+        closest, (first, *_) = min(unmet, key=lambda each: len(each[1]))
+        hint = f"closest is {closest.name}: {first} does not hold, {_state(alert, first.name)}"
     return Finding(Code.NO_POLICY, alert.where, f"asks for {alert.asks}, and no policy takes it", hint)
 
 
@@ -139,7 +144,8 @@ def _policy(contract: Contract, policy: Policy) -> Iterator[Finding]:
     for matcher in policy.matchers:
         others = tuple(each for each in policy.matchers if each is not matcher)
         alerts = [alert for alert in contract.alerts if _speaks_of(others, alert)]
-        for found in (*_unknown_label(alerts, matcher, where), *_unknown_alertname(names, matcher, where)):
+        labels = _unknown_label(alerts, matcher, where, alone=not others)
+        for found in (*labels, *_unknown_alertname(names, matcher, where)):
             yield found
             faults += 1
     if not faults and not any(_speaks_of(policy.matchers, alert) for alert in contract.alerts):
@@ -150,15 +156,17 @@ def _policy(contract: Contract, policy: Policy) -> Iterator[Finding]:
 def _speaks_of(matchers: Sequence[Matcher], alert: Alert) -> bool:
     """Whether matchers are about an alert. Of one that is no business of ours they must say so for sure."""
     found = chance(matchers, alert.labels)
-    return found is Chance.SURE or (found is Chance.POSSIBLE and is_ours(alert))
+    return found is Chance.SURE or (found is Chance.POSSIBLE and alert.is_ours)
 
 
-def _unknown_label(alerts: Sequence[Alert], matcher: Matcher, where: Where) -> Iterator[Finding]:
+def _unknown_label(alerts: Sequence[Alert], matcher: Matcher, where: Where, *, alone: bool) -> Iterator[Finding]:
     """A label that none of the alerts has of which all other matchers hold."""
     if not alerts or matcher.matches({}) or any(alert.labels.of(matcher.name).may_be_there for alert in alerts):
         return
     known = sorted({name for alert in alerts for name in alert.labels.names})
     close = get_close_matches(matcher.name, known, n=1)
+    if alone and not close:
+        return  # No matcher says which alerts are meant, so it is told of the policy that there are none.
     hint = f"did you mean {close[0]}?" if close else f"they have: {', '.join(known)}"
     yield Finding(Code.UNKNOWN_LABEL, where, f"{matcher}: its alerts have no label {matcher.name}", hint)
 
@@ -167,7 +175,7 @@ def _unknown_alertname(names: Sequence[str], matcher: Matcher, where: Where) -> 
     """A name that no rule defines, where it is nearly one that does, or nothing else is named."""
     if matcher.name != "alertname" or matcher.op not in (Op.EQUAL, Op.MATCHES):
         return
-    given = matcher.value.removeprefix("(").removesuffix(")").split("|")
+    given = _alternatives(matcher)
     for name in given:
         close = get_close_matches(name, names, n=1)
         # What is no plain name is an expression, of which only the whole can be judged.
@@ -176,3 +184,11 @@ def _unknown_alertname(names: Sequence[str], matcher: Matcher, where: Where) -> 
         if len(given) == 1 or SequenceMatcher(None, name, close[0]).ratio() >= ALMOST:
             message = f"{matcher}: no rule defines {name}"
             yield Finding(Code.UNKNOWN_ALERTNAME, where, message, f"did you mean {close[0]}?")
+
+
+def _alternatives(matcher: Matcher) -> list[str]:
+    """What a matcher names, parted at `|`; of one with groups in it the whole, for a group parts elsewhere."""
+    if matcher.op is Op.EQUAL:
+        return [matcher.value]
+    inside = matcher.value.removeprefix("(").removesuffix(")")
+    return [inside] if re.search(r"[()\[\]\\]", inside) else inside.split("|")

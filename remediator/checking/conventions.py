@@ -26,8 +26,8 @@ def convention_findings(book: RuleBook) -> Iterator[Finding]:
     """Everything about names, labels and annotations."""
     yield from _duplicates(book)
     for alert in book.alerts:
-        yield from _templates(alert)
-        if is_ours(alert):
+        if alert.is_ours:
+            yield from _templates(alert)
             yield from _name(alert)
             yield from _severity(alert)
             yield from _remediation(alert)
@@ -35,23 +35,18 @@ def convention_findings(book: RuleBook) -> Iterator[Finding]:
             yield from _annotations(alert)
 
 
-def is_ours(alert: Alert) -> bool:
-    """Whether an alert is about traffic in the mesh, or says what we are to do. Others only share the file."""
-    return alert.reads_istio or "remediation" in alert.rule.labels
-
-
 def may_act(alert: Alert) -> bool:
     """Whether an alert asks for an action, or is about the mesh and leaves open what it asks for."""
-    return alert.asks is not None or (is_ours(alert) and not alert.remediation)
+    return alert.asks is not None or (alert.is_ours and not alert.remediation)
 
 
 def _duplicates(book: RuleBook) -> Iterator[Finding]:
     seen: dict[tuple[object, ...], Where] = {}
-    for entry in book.entries:
+    for entry in filter(book.is_ours, book.entries):
         rule = entry.rule
         key = (type(rule), rule.alert if isinstance(rule, AlertingRule) else rule.record, *sorted(rule.labels.items()))
         first = seen.setdefault(key, entry.where)
-        if first is not entry.where and first != entry.where:
+        if first != entry.where:
             message = f"the rule in {first.file}, line {first.line} has the same name and labels"
             yield Finding(Code.DUPLICATE, entry.where, message, "remove one, or set them apart by a label")
 

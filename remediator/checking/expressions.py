@@ -26,6 +26,8 @@ def expression_findings(book: RuleBook, scrape: timedelta) -> Iterator[Finding]:
             shown = first if len(first) <= 60 else first[:60] + "…"
             yield Finding(Code.PROMQL, entry.where, f"not PromQL: {entry.fault}, in: {shown}", "correct the expression")
     for entry, found in book.found:
+        if not book.is_ours(entry):
+            continue
         yield from _metrics(entry)
         yield from _reporters(entry)
         yield from _impossible(entry, found)

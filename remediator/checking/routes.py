@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from remediator.checking.contract import could_take
+from remediator.checking.contract import could_take, takes_unasked
 from remediator.checking.findings import Code, Finding, Where
 from remediator.checking.routing import (
     EACH_ALERT,
@@ -26,6 +26,8 @@ from remediator.policies.quantities import format_duration
 
 PATH = "/webhook"
 """Where we listen (docs/http.md)."""
+HEARTBEAT = "Heartbeat"
+"""The value of the label `remediation` that asks for nothing, and is to reach us all the same."""
 LONGEST_GROUP_INTERVAL = timedelta(minutes=1)
 """After that a delivery that failed is tried again."""
 LONGEST_REPEAT_INTERVAL = timedelta(minutes=10)
@@ -67,7 +69,9 @@ def wiring_of(configuration: Configuration, named: str | None) -> Wiring | Findi
         return Finding(Code.NO_RECEIVER, where, f"the receiver {named} {what}", f"with webhook_configs: {known}")
     found = frozenset(name for name, each in configuration.receivers.items() if any(map(_is_ours, each.webhooks)))
     if found:
-        return Wiring(configuration, found)
+        # Others listen at such a path too. Where one says that it is ours, these are somebody else's.
+        surely = frozenset(name for name in found if _says_that_it_is_ours(configuration.receivers[name]))
+        return Wiring(configuration, surely or found)
     message = f"no receiver has a webhook whose url ends in {PATH}"
     return Finding(Code.NO_RECEIVER, Where(configuration.file), message, "add one, or name ours with --receiver")
 
@@ -76,12 +80,17 @@ def _is_ours(webhook: Webhook) -> bool:
     return urlsplit(webhook.url).path.rstrip("/").endswith(PATH)
 
 
+def _says_that_it_is_ours(receiver: Receiver) -> bool:
+    return any("remediator" in text for text in (receiver.name, *(webhook.url for webhook in receiver.webhooks)))
+
+
 def route_findings(wiring: Wiring, alerts: Sequence[Alert], policies: PolicySet | None) -> Iterator[Finding]:
     """Everything that keeps alerts from us or from people, or makes them late."""
-    yield from _not_routed(wiring, alerts)
-    asking = [alert for alert in alerts if alert.asks is not None]
+    meant = [alert for alert in alerts if _is_meant(alert, policies)]
+    asking = [alert for alert in meant if alert.remediation != HEARTBEAT]
+    yield from _not_routed(wiring, meant)
     for route in every_route(wiring.configuration.root):
-        if route.receiver in wiring.ours and (not alerts or _takes(wiring, route, alerts)):
+        if route.receiver in wiring.ours and (not alerts or _takes(wiring, route, meant)):
             yield from _route(route)
             yield from _people(wiring, route, asking)
     for name in sorted(wiring.ours):
@@ -92,20 +101,33 @@ def route_findings(wiring: Wiring, alerts: Sequence[Alert], policies: PolicySet 
         yield from _acts_on_none(wiring, alerts, policies)
 
 
-def _not_routed(wiring: Wiring, alerts: Iterable[Alert]) -> Iterator[Finding]:
-    for alert in alerts:
-        if (alert.asks is not None or alert.remediation == "Heartbeat") and not wiring.reaching(alert):
-            others = ", ".join(
-                dict.fromkeys(route.receiver for route in wiring.configuration.root.taking(alert.labels))
-            )
-            message = f"no route of {wiring.configuration.file} brings it to us; it goes to {others}"
-            hint = f'add a route to {sorted(wiring.ours)[0]} with the matcher remediation="{alert.remediation}"'
-            yield Finding(Code.NOT_ROUTED, alert.where, message, hint)
+def _is_meant(alert: Alert, policies: PolicySet | None) -> bool:
+    """Whether an alert is for us: it says so, or a policy takes it all the same."""
+    says_so = alert.asks is not None or alert.remediation == HEARTBEAT
+    return says_so or (policies is not None and takes_unasked(policies, alert))
 
 
-def _takes(wiring: Wiring, route: Route, alerts: Iterable[Alert]) -> bool:
+def _not_routed(wiring: Wiring, meant: Iterable[Alert]) -> Iterator[Finding]:
+    for alert in meant:
+        if wiring.reaching(alert):
+            continue
+        others = ", ".join(dict.fromkeys(route.receiver for route in wiring.configuration.root.taking(alert.labels)))
+        message = f"no route of {wiring.configuration.file} brings it to us; it goes to {others}"
+        told = f'remediation="{alert.remediation}"' if alert.remediation else f'alertname="{alert.rule.alert}"'
+        hint = f"add a route to {sorted(wiring.ours)[0]} with the matcher {told}{_perhaps_external(wiring, alert)}"
+        yield Finding(Code.NOT_ROUTED, alert.where, message, hint)
+
+
+def _perhaps_external(wiring: Wiring, alert: Alert) -> str:
+    """A word about labels that our routes ask for, and that neither the rule nor its series have."""
+    ours = (route for route in every_route(wiring.configuration.root) if route.receiver in wiring.ours)
+    asked = {each.name for route in ours for each in route.matchers if not each.matches({})}
+    missing = sorted(name for name in asked if name not in alert.labels.named)
+    return f"; or say --external-label {missing[0]}, if Prometheus adds {missing[0]} to every alert" if missing else ""
+
+
+def _takes(wiring: Wiring, route: Route, meant: Iterable[Alert]) -> bool:
     """Whether a route takes an alert that is meant for us."""
-    meant = (alert for alert in alerts if alert.asks is not None or alert.remediation == "Heartbeat")
     return any(taken is route for alert in meant for taken in wiring.reaching(alert))
 
 
@@ -175,11 +197,13 @@ def _could_inhibit(inhibition: Inhibition, alert: Alert, alerts: Sequence[Alert]
         return False
     if "alertname" not in inhibition.equal:
         return True
-    # The source has the same name, and so stands in the same rules. What matches both sides inhibits nothing.
+    # The source has the same name, and so stands in the same rules.
     same = (each for each in alerts if each.rule.alert == alert.rule.alert)
+    # What matches both sides does not inhibit what does so too (prometheus/alertmanager inhibit/inhibit.go).
+    both = chance(inhibition.source, alert.labels) is Chance.SURE
     return any(
         chance(inhibition.source, each.labels) is not Chance.NEVER
-        and chance(inhibition.target, each.labels) is not Chance.SURE
+        and not (both and chance(inhibition.target, each.labels) is Chance.SURE)
         and all(each.labels.of(name).met(alert.labels.of(name)) for name in inhibition.equal)
         for each in same
     )

@@ -11,6 +11,7 @@ from functools import cached_property
 from remediator.checking.findings import Where
 from remediator.policies.model import Action
 from remediator.rules.expression import Expr, selectors
+from remediator.rules.istio import tells_of_traffic
 from remediator.rules.labelling import Found, Labelling, Recorded
 from remediator.rules.labels import ANY_LABELS, MAYBE, PRESENT, Label, Labels, exactly
 from remediator.rules.model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup
@@ -62,6 +63,11 @@ class Alert:
     def remediation(self) -> str | None:
         """The value of the label; empty: it has none; None: it is not known."""
         return self.labels.of("remediation").value
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is about traffic in the mesh, or says what we are to do. Others only share the file."""
+        return self.reads_istio or "remediation" in self.rule.labels
 
     @property
     def asks(self) -> Action | None:
@@ -120,8 +126,28 @@ class RuleBook:
             if not labels.of(name).is_there:
                 labels = labels.having(name, MAYBE)
         labels = labels.having("alertname", exactly(rule.alert))
-        reads = entry.expr is not None and any(name.startswith("istio_") for name in self.scraped(entry.expr))
-        return Alert(entry, rule, series, labels, reads)
+        return Alert(entry, rule, series, labels, self.reads_istio(entry))
+
+    def reads_istio(self, entry: Entry) -> bool:
+        """Whether a rule is about traffic in the mesh, directly or through recorded series."""
+        return entry.expr is not None and any(map(tells_of_traffic, self.scraped(entry.expr)))
+
+    def is_ours(self, entry: Entry) -> bool:
+        """Whether a rule is about traffic in the mesh, or is an alert of ours, or stands behind one."""
+        return id(entry) in self._ours
+
+    @cached_property
+    def _ours(self) -> frozenset[int]:
+        found: set[int] = set()
+        waiting = [alert.entry for alert in self.alerts if alert.is_ours]
+        waiting += [entry for entry in self.entries if self.reads_istio(entry)]
+        while waiting:
+            entry = waiting.pop()
+            if id(entry) in found or entry.expr is None:
+                continue
+            found.add(id(entry))
+            waiting += (each for named in selectors(entry.expr) for each in self.recorded.get(named.name, ()))
+        return frozenset(found)
 
     def scraped(self, expr: Expr) -> frozenset[str]:
         """The names of all metrics behind an expression, followed through recorded series."""

@@ -19,17 +19,29 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str) -> 
         raise click.BadParameter(str(error)) from error
 
 
+def _interval(context: click.Context, option: click.Parameter, value: str) -> timedelta:
+    interval = _duration(context, option, value)
+    if not interval:
+        raise click.BadParameter("nothing happens every 0s; write it as 15s or 1m")
+    return interval
+
+
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--policies", multiple=True, metavar="PATH", help="Policy files or folders of them; the same as PATHS.")
+@click.option(
+    "--by-folder",
+    is_flag=True,
+    help="Policies of each folder are a set of their own: a name may come back in another. Not with --rules.",
+)
 @click.option("--rules", multiple=True, metavar="PATH", help="Rule files or folders: PrometheusRule objects, or plain.")
 @click.option("--alertmanager", metavar="FILE", help="Alertmanager's configuration.")
 @click.option("--receiver", metavar="NAME", help="Our receiver there.  [default: whose url ends in /webhook]")
 @click.option("--external-label", multiple=True, metavar="NAME", help="A label of Prometheus' external_labels.")
-@click.option("--scrape-interval", callback=_duration, default="15s", metavar="DURATION", help="[default: 15s]")
+@click.option("--scrape-interval", callback=_interval, default="15s", metavar="DURATION", help="[default: 15s]")
 @click.option(
     "--evaluation-interval",
-    callback=_duration,
+    callback=_interval,
     default="1m",
     metavar="DURATION",
     help="[default: 1m]",
@@ -66,6 +78,8 @@ def check(context: click.Context, /, output: str, **values: Any) -> None:
         raise click.UsageError(f"--ignore {unknown[0]}: no such kind of finding; known: {', '.join(Code)}")
     if not (values["paths"] or values["policies"] or values["rules"] or values["alertmanager"]):
         raise click.UsageError("nothing to check: give policy files, --rules or --alertmanager")
+    if values["by_folder"] and values["rules"]:
+        raise click.UsageError("--by-folder and --rules exclude each other: rules are held against one set of policies")
     result = examine(values)
     show(result, output)
     context.exit(2 if result.findings else 0)

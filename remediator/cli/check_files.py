@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from remediator.checking.routing import Configuration
 from remediator.checking.timing import Clock, Delay
 from remediator.errors import Fault, InputError, PolicyError
 from remediator.policies.load import load
-from remediator.policies.model import PolicySet
+from remediator.policies.model import Policy, PolicySet
 from remediator.policies.strict_yaml import read_documents
 from remediator.rules.model import RuleFile
 from remediator.rules.reading import ALLOWED, read_rules
@@ -23,6 +24,7 @@ from remediator.rules.reading import ALLOWED, read_rules
 _SUFFIXES = {".yaml", ".yml"}
 _NOT_COMPARED = "Alerts and policies were not compared: first correct the files that could not be read whole."
 _LINE = re.compile(r"(?:not YAML: )?line (\d+)(?:: |, column)")
+_RULES = re.compile(r"^(?:kind: *[\"']?PrometheusRule\b|groups:)", re.MULTILINE)
 
 Lines = Mapping[tuple[str, int], Mapping[str, int]]
 """By file and number of document: dotted key → line."""
@@ -50,7 +52,7 @@ def examine(values: Mapping[str, Any]) -> Result:
         InputError: a file cannot be read; all of them are named.
     """
     texts = _texts(values)
-    policies, found = _policies(texts)
+    policies, found = _policies(texts, by_folder=values["by_folder"])
     rules, rule_faults = _rules(texts.rules)
     configuration, configuration_faults = _configuration(texts.alertmanager)
     found += rule_faults + configuration_faults
@@ -104,9 +106,20 @@ def _texts(values: Mapping[str, Any]) -> _Texts:
         rules=reading.texts(tuple(map(Path, values["rules"]))),
         alertmanager=reading.texts((Path(values["alertmanager"]),) if values["alertmanager"] else ()),
     )
+    reading.errors += _mistaken(values, found)
     if reading.errors:
         raise InputError("\n".join(reading.errors))
     return found
+
+
+def _mistaken(values: Mapping[str, Any], texts: _Texts) -> Iterator[str]:
+    """What was given in the wrong place."""
+    if values["alertmanager"] and Path(values["alertmanager"]).is_dir():
+        yield f"--alertmanager {values['alertmanager']}: a folder; give the file that Alertmanager is started with"
+    for name in map(str, texts.paths):
+        if _RULES.search(texts.policies.get(name, "")):
+            # A shell makes several words of `--rules rules/*.yaml`, and only the first belongs to the option.
+            yield f"{name}: holds rules, and is taken for policies; say --rules before each, or name the folder"
 
 
 class _Files:
@@ -147,13 +160,19 @@ class _Files:
         return None
 
 
-def _policies(texts: _Texts) -> tuple[PolicySet | None, list[Finding]]:
-    if not texts.paths:
-        return None, []
-    try:
-        return load(texts.paths), []
-    except PolicyError as error:
-        return None, list(_findings(Code.POLICY, error.faults, _lines(texts.policies)))
+def _policies(texts: _Texts, *, by_folder: bool) -> tuple[PolicySet | None, list[Finding]]:
+    """The policies, or the faults in them; each folder's a set of its own if `by_folder`."""
+    sets: dict[Path, list[Path]] = defaultdict(list)
+    for path in texts.paths:
+        sets[(path if path.is_dir() else path.parent) if by_folder else Path()].append(path)
+    policies: list[Policy] = []
+    found: list[Finding] = []
+    for paths in sets.values():
+        try:
+            policies += load(paths).policies
+        except PolicyError as error:
+            found += _findings(Code.POLICY, error.faults, _lines(texts.policies))
+    return (PolicySet(tuple(policies)) if sets and not found else None), found
 
 
 def _rules(texts: Mapping[str, str]) -> tuple[tuple[RuleFile, ...], list[Finding]]:

@@ -172,16 +172,11 @@ class AnnotationsDocument(BaseModel):
     """`Elsewhere`: its alerts are defined in rules that are not checked with it, so that `check` does not miss them."""
 
 
-class NameDocument(_CamelCase):
-    """What the document is called."""
-
-    name: Name
-    """A DNS-1123 label, unique among all of its kind; it names the policy in logs, metrics and answers."""
-
-
-class MetadataDocument(NameDocument):
+class MetadataDocument(_CamelCase):
     """What the policy is called."""
 
+    name: Name
+    """A DNS-1123 label, unique among all policies; it names the policy in logs, metrics and answers."""
     annotations: AnnotationsDocument = AnnotationsDocument()
     """What those who check policies want to know of it."""
 

@@ -47,6 +47,8 @@ class Allowed:
     nodes: int = MAX_NODES
     templates: bool = False
     """Whether a quoted text may hold `{{ … }}`: Prometheus expands it itself, and promtool writes histograms so."""
+    merges: bool = False
+    """Whether `<<: *common` takes over what `common` says (yaml.org/type/merge), as Prometheus and Alertmanager do."""
 
 
 POLICY = Allowed()
@@ -120,7 +122,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, key: str, depth: int) -> dict[str, object]:
         result: dict[str, object] = {}
         lines: dict[str, int] = {}
-        for name_node, value_node in node.value:
+        for name_node, value_node in self._merged(node) if self._allowed.merges else node.value:
             name = name_node.value
             if _is_template(node) or _is_template(name_node):
                 self._fault(key, name_node, *(_QUOTE if self._allowed.templates else _RENDER))
@@ -136,6 +138,24 @@ class _Reader:
             result[name] = self._value(value_node, below, depth + 1)
             lines[name] = line
         return result
+
+    def _merged(self, node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The pairs of a mapping: its own, and those of the mappings that it merges, of which the first one wins."""
+        pairs = [pair for pair in node.value if pair[0].value != "<<"]
+        own = {str(name.value) for name, _ in pairs}
+        for name, value in node.value:
+            if name.value != "<<":
+                continue
+            sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for source in sources:
+                self._nodes += 1
+                if not isinstance(source, yaml.MappingNode):
+                    self._fault("<<", source, "only mappings can be merged", "write <<: *name, of a mapping &name")
+                elif self._nodes <= self._allowed.nodes:
+                    new = [pair for pair in self._merged(source) if str(pair[0].value) not in own]
+                    pairs += new
+                    own |= {str(pair[0].value) for pair in new}
+        return pairs
 
     def _scalar(self, node: yaml.ScalarNode, key: str) -> object:
         if not self._allowed.templates and _holds_template(node.value):

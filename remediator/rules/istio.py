@@ -42,11 +42,18 @@ def is_traffic(selector: Selector) -> bool:
     return selector.name in TRAFFIC
 
 
+def tells_of_traffic(name: str) -> bool:
+    """Whether a metric is, or looks like, one of what proxies tell about requests and connections.
+
+    >>> tells_of_traffic("istio_requests_total"), tells_of_traffic("istio_build")
+    (True, False)
+    """
+    return name.startswith("istio_") and not name.startswith(_ABOUT_ITSELF)
+
+
 def is_unknown(name: str) -> bool:
     """Whether a name looks like one of Istio's metrics and is none. A name with a colon is a recorded one."""
-    if not name.startswith("istio_") or ":" in name:
-        return False
-    return name not in TRAFFIC and not name.startswith(_ABOUT_ITSELF)
+    return tells_of_traffic(name) and ":" not in name and name not in TRAFFIC
 
 
 def both_sides(selector: Selector) -> bool:

@@ -18,7 +18,7 @@ from remediator.policies.quantities import parse_duration
 from remediator.policies.strict_yaml import Allowed, Document, printable, read_documents
 from remediator.rules.model import NO_TIME, AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup
 
-ALLOWED = Allowed(nodes=500_000, templates=True)
+ALLOWED = Allowed(nodes=500_000, templates=True, merges=True)
 """The shipped rules have about 700 values. A file that multiplies by its aliases ends here."""
 
 _GROUP_KEYS = (

@@ -32,12 +32,14 @@ def outcomes(expected: Sequence[Expected], came: Sequence[Came], *, lenient: boo
         lenient: an alert for which there is no policy, and the watchdog, need not be expected.
     """
     left = _distinct(came)
-    for each in expected:
-        best = min(left, key=lambda one: tuple(_mismatches(each, one.row)), default=None)
+    pairs = dict(_fitting(expected, left))
+    for number, each in enumerate(expected):
+        best = pairs.get(number) or min(left, key=lambda one: tuple(_mismatches(each, one.row)), default=None)
         if best is None:
             yield Difference("", "outcome", _shown(each), "not among those that came")
             continue
-        left.remove(best)
+        if number not in pairs:
+            left.remove(best)
         yield from _row(each, best)
         yield from _state(each, best)
     for other in left:
@@ -62,6 +64,23 @@ def firing(expected: Sequence[Mapping[str, str]], alerts: Sequence[GivenAlert]) 
 def _distinct(came: Sequence[Came]) -> list[Came]:
     """Outcomes that differ: several alerts of one name that end alike are one."""
     return list({tuple(ask(each.row) for ask in _ROW.values()): each for each in reversed(came)}.values())[::-1]
+
+
+def _fitting(expected: Sequence[Expected], left: list[Came]) -> Iterator[tuple[int, Came]]:
+    """The expectations that fit, by their numbers, each with an outcome that is taken from `left`.
+
+    The most specific choose first: of two outcomes that are alike but for the object, one may be meant by it.
+    """
+    for number, each in sorted(enumerate(expected), key=lambda item: _left_open(item[1])):
+        fit = next((one for one in left if not any(_mismatches(each, one.row))), None)
+        if fit is not None:
+            left.remove(fit)
+            yield number, fit
+
+
+def _left_open(expected: Expected) -> int:
+    """How much of a row an expectation does not say."""
+    return sum(getattr(expected, name) is None for name in _ROW)
 
 
 def _mismatches(expected: Expected, row: AlertOutcome) -> Iterator[bool]:
@@ -105,7 +124,7 @@ def _objects(expected: Expected, body: dict[str, Any], about: str) -> Iterator[D
         yield object_difference(about, expected.object, body, None)
     if expected.object_file is not None:
         golden = golden_for(expected.object_file, body)
-        yield object_difference(about, read_golden(expected.object_file), body, golden)
+        yield object_difference(about, read_golden(expected.object_file, body.get("kind")), body, golden)
 
 
 def _same(one: Any, other: Any) -> bool:

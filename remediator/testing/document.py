@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from remediator.alerts import Status
-from remediator.policies.document import NameDocument
+from remediator.policies.fields import Name
 from remediator.policies.mistake import Mistake
 from remediator.testing.fields import (
     AnswerWord,
@@ -194,6 +194,13 @@ class SpecDocument(_CauseDocument):
         return self.series is not None and self.series.firing is not None
 
 
+class MetadataDocument(_CamelCase):
+    """What the test is called."""
+
+    name: Name
+    """A DNS-1123 label, unique in its file; it names the test in what is told of it."""
+
+
 class PolicyTestDocument(_CamelCase):
     """A test of policies."""
 
@@ -201,7 +208,7 @@ class PolicyTestDocument(_CamelCase):
     """Version of this format: `remediator.io/v1alpha1`."""
     kind: Literal["PolicyTest"]
     """Kind of the document: `PolicyTest`."""
-    metadata: NameDocument
-    """What the test is called: its `name`, unique in its file."""
+    metadata: MetadataDocument
+    """What the test is called."""
     spec: SpecDocument
     """What it says."""

@@ -31,11 +31,11 @@ def comparable(body: Json) -> Json:
     return {**body, "metadata": rest | ({"annotations": left} if left else {})}
 
 
-def read_golden(path: Path) -> Json | None:
-    """The object in a file; None: there is no such file.
+def read_golden(path: Path, kind: object) -> Json | None:
+    """The object of this kind in a file; None: there is no such file.
 
     Raises:
-        InputError: it cannot be read, or holds something else than one object.
+        InputError: it cannot be read, or holds something else than one such object, which `--update` must not replace.
     """
     try:
         found = [each.data for each in documents(path.read_text(encoding="utf-8"), str(path)) if each.data is not None]
@@ -45,6 +45,8 @@ def read_golden(path: Path) -> Json | None:
         raise InputError(f"objectFile: {path} cannot be read: {error}") from error
     if len(found) != 1 or not isinstance(found[0], dict):
         raise InputError(f"objectFile: {path} must hold one object, and nothing else")
+    if found[0].get("kind") != kind:
+        raise InputError(f"objectFile: {path} holds a {found[0].get('kind')}, and no {kind}; is it the right file?")
     return found[0]
 
 

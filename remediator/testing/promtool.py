@@ -7,16 +7,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from remediator.errors import InputError
 from remediator.policies.quantities import format_duration
+from remediator.rules.reading import read_rules
+from remediator.rules.writing import to_object
 from remediator.testing.model import GivenAlert, Series
 from remediator.testing.samples import Sample, parse_samples, printed
 
@@ -115,7 +115,7 @@ def _unit_test(folder: Path, series: Series, expression: str) -> dict[str, Any]:
         file = folder / f"rules-{number}.yaml"
         file.write_text(json.dumps({"groups": groups}), encoding="utf-8")
         files.append(file.name)
-        names += [str(group.get("name")) for group in groups if isinstance(group, Mapping)]
+        names += [group["name"] for group in groups]
     return {
         "rule_files": files,
         "evaluation_interval": format_duration(series.interval),
@@ -137,31 +137,18 @@ def _unit_test(folder: Path, series: Series, expression: str) -> dict[str, Any]:
     }
 
 
-def _groups(files: Iterable[Path]) -> Iterator[list[Any]]:
+def _groups(files: Iterable[Path]) -> Iterator[list[dict[str, Any]]]:
     """The groups of each rule file: of a plain one, and of each PrometheusRule object in it."""
     for file in files:
-        found = False
-        for document in _documents(file):
-            spec = document.get("spec", {}) if document.get("kind") == "PrometheusRule" else document
-            groups = spec.get("groups") if isinstance(spec, Mapping) else None
-            if isinstance(groups, list):
-                found = True
-                yield groups
-        if not found:
-            raise InputError(f"{file}: no rules in it; a PrometheusRule has them at spec.groups, a rule file at groups")
-
-
-def _documents(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), _Loader))
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
-    yield from (each for each in documents if isinstance(each, Mapping))
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            reading = read_rules(file.read_text(encoding="utf-8-sig"), str(file))
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file}: cannot be read: not UTF-8") from error
+        if reading.faults:
+            raise InputError("\n".join(map(str, reading.faults)))
+        yield from (to_object(each)["spec"]["groups"] for each in reading.files)
 
 
 def _alert(sample: Sample, start: datetime) -> GivenAlert:

@@ -41,7 +41,7 @@ NO_BASELINE = fires("CanaryErrorRatioHighNoBaseline 2m")
 MIRROR_DOWN = fires(MIRROR_ERRORS, "MirrorHardDown 2m")
 MIRROR_BOTH = fires("MirrorAndStableBothFailing 2m") | fires("CanaryErrorRatioHighNoBaseline 2m", version="v1")
 SPELL = Latency(tail=0.3)
-SLOWED_BY_MIRROR = frozenset({Firing("StableDegradedWhileMirroring", "5m", severity="warning")})
+SLOWED_BY_MIRROR = frozenset({Firing("StableDegradedWhileMirroring", "5m")})
 SOMEBODY = frozenset({Firing("CanaryUnreachable", "1m", "unknown", remediation="None")})
 
 

@@ -209,6 +209,8 @@ def _harm(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
             f"(sum by ({SERVICE}) ({timed}{then}) >= {parameters.shift_requests})"
         )
 
+    # As severe as its sibling about errors: in kube-prometheus-stack a critical alert inhibits warnings of its name in
+    # the whole namespace, whichever service they are about.
     yield from Alert(
         name="StableDegradedWhileMirroring",
         expression=f"""
@@ -224,7 +226,7 @@ def _harm(side: Side, parameters: Parameters) -> Iterator[AlertingRule]:
 )
 unless {MIRRORED} offset {BEFORE}""",
         window=side.base,
-        severity="warning",
+        severity="critical",
         remediation="RemoveMirrors",
         summary=f"live traffic got slower since {ACCUSED} receives mirrored requests",
         description="{{ $value | humanizePercentage }} of live requests moved past a latency boundary since "
