@@ -24,6 +24,7 @@ from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
 from remediator.cli.plan import plan
 from remediator.cli.reject import reject
+from remediator.cli.release import release
 from remediator.cli.resume import resume
 from remediator.cli.rollback import rollback
 from remediator.cli.rules import rules
@@ -102,6 +103,7 @@ for _command in (
     approve,
     reject,
     undo,
+    release,
     rollback,
     stop_mirror,
     pause,

@@ -51,6 +51,7 @@ def openapi() -> dict[str, Any]:
             "/api/v1/remediations": {"get": _remediations()},
             "/api/v1/remediations/{namespace}/{name}": {"get": _remediation()},
             "/api/v1/remediations/{namespace}/{name}/undo": {"post": _undo()},
+            "/api/v1/remediations/{namespace}/{name}/release": {"post": _release()},
             "/api/v1/remediations/{namespace}/{name}/approve": {"post": _approve()},
             "/api/v1/remediations/{namespace}/{name}/reject": {"post": _reject()},
             "/openapi.json": {"get": _document()},
@@ -215,6 +216,22 @@ def _undo() -> dict[str, Any]:
         "503": _one_of("Not done, and a retry can mend it.", "Ending", "Error"),
     }
     operation = _operation("undoRemediation", "Give back the traffic that a remediation took away.", answers)
+    operation["parameters"] = _names()
+    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("AskedBy")}}}
+    return operation
+
+
+def _release() -> dict[str, Any]:
+    answers = {
+        "200": _json("The suspect may have traffic again, now or before.", "Released"),
+        "400": _json("The body is wrong, or there is a query parameter.", "Error"),
+        "403": _json("Sent by a browser for a page of another site.", "Error"),
+        "404": _json("There is no such record.", "Error"),
+        "409": _json("Refused: the record took no traffic from anybody.", "Released"),
+        "413": _json("The body is larger than --max-body.", "Error"),
+        "503": _json("Not done, and a retry can mend it.", "Error"),
+    }
+    operation = _operation("releaseRemediation", "Let the suspect have traffic again; no route is changed.", answers)
     operation["parameters"] = _names()
     operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("AskedBy")}}}
     return operation

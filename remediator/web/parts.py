@@ -12,6 +12,7 @@ from remediator.cluster.port import Cluster
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.model import Mode
@@ -36,6 +37,14 @@ class Remediates(Protocol):
 
         Raises:
             NotFound: there is no such record. Forbidden, Rejected, Retriable: it could not be read.
+        """
+
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        """Let the suspect of a remediation have traffic again; no route is changed.
+
+        Raises:
+            NotFound: there is no such record. Forbidden, Rejected, Conflict, Retriable: it could not be read, or the
+                release not be written.
         """
 
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:

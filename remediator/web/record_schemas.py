@@ -24,6 +24,7 @@ def record_schemas() -> dict[str, Schema]:
         "AskedBy": _asked_by(),
         "Ending": _ending(),
         "Answer": _answer(),
+        "Released": _released(),
     }
 
 
@@ -92,40 +93,22 @@ def _status() -> Schema:
         },
         optional=("afterSeconds", "after"),
     )
-    return said(
-        "What became of it.",
-        closed(
-            {
-                "phase": {"enum": list(Phase)},
-                "reason": {"enum": list(Reason)},
-                "message": TEXT,
-                "appliedAt": TIME,
-                "finishedAt": TIME,
-                "resolved": said("Alerts that are over.", array(resolved)),
-                "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
-                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-                "judgedAt": TIME,
-                "askedAt": TIME,
-                "heardAt": TIME,
-                "conditions": array(_condition()),
-            },
-            optional=(
-                *(
-                    "reason",
-                    "message",
-                    "appliedAt",
-                    "finishedAt",
-                    "resolved",
-                    "undo",
-                    "release",
-                    "verdicts",
-                    "judgedAt",
-                ),
-                *("askedAt", "heardAt", "conditions"),
-            ),
-        ),
-    )
+    fields: dict[str, Schema] = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(resolved)),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(fields, optional=tuple(name for name in fields if name != "phase")))
 
 
 def _condition() -> Schema:
@@ -195,6 +178,17 @@ def _ending() -> Schema:
             "message": TEXT,
             "changes": said("What was put back: old → new.", array(TEXT)),
             "differences": said("What somebody has changed since.", array(difference)),
+        }
+    )
+
+
+def _released() -> Schema:
+    return closed(
+        {
+            "remediation": ref("Remediation"),
+            "outcome": {"enum": [Outcome.APPLIED, Outcome.UNCHANGED, Outcome.DENIED]},
+            "reason": {"enum": [Reason.RELEASED, Reason.UNDONE, Reason.NOT_APPLIED]},
+            "message": TEXT,
         }
     )
 
