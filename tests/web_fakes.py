@@ -24,6 +24,7 @@ from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.records.events import Event
+from remediator.records.gate import barred
 from remediator.records.ledger import Head, head
 from remediator.records.model import (
     Accusation,
@@ -140,6 +141,11 @@ class FakeLedger:
 
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         raise NotImplementedError
+
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        if self.fault:
+            raise self.fault
+        return tuple(self.records[key] for key in sorted(self.records) if host in barred(self.records[key]))
 
     def create(self, record: Remediation) -> Remediation:
         raise NotImplementedError

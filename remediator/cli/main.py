@@ -19,6 +19,7 @@ from remediator.cli.approve import approve
 from remediator.cli.check import check
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
+from remediator.cli.gate import gate
 from remediator.cli.listing import listing
 from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
@@ -104,6 +105,7 @@ for _command in (
     reject,
     undo,
     release,
+    gate,
     rollback,
     stop_mirror,
     pause,

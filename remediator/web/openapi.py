@@ -10,11 +10,16 @@ from flask.typing import ResponseReturnValue
 import remediator
 from remediator.policies.quantities import DURATION_PATTERN
 from remediator.records.model import Phase
+from remediator.web.gate_operations import gate_paths
+from remediator.web.operation_terms import json_answer as _json
+from remediator.web.operation_terms import one_of as _one_of
+from remediator.web.operation_terms import open_operation as _open_operation
+from remediator.web.operation_terms import operation as _operation
+from remediator.web.operation_terms import parameter as _parameter
 from remediator.web.paging import DEFAULT_LIMIT, MOST_LIMIT
 from remediator.web.schema_terms import Schema, ref
 from remediator.web.schemas import schemas
 
-_OPEN: list[Schema] = []
 _PROMETHEUS = "text/plain"
 _OPENMETRICS = "application/openmetrics-text"
 
@@ -54,6 +59,7 @@ def openapi() -> dict[str, Any]:
             "/api/v1/remediations/{namespace}/{name}/release": {"post": _release()},
             "/api/v1/remediations/{namespace}/{name}/approve": {"post": _approve()},
             "/api/v1/remediations/{namespace}/{name}/reject": {"post": _reject()},
+            **gate_paths(),
             "/openapi.json": {"get": _document()},
             "/": {"get": _page()},
         },
@@ -68,28 +74,6 @@ def openapi() -> dict[str, Any]:
                 },
             },
         },
-    }
-
-
-def _operation(name: str, summary: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """An operation that needs a token."""
-    return {"operationId": name, "summary": summary, "responses": {**answers, "401": _unauthorized()}}
-
-
-def _open_operation(name: str, summary: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """An operation that needs none."""
-    return {"operationId": name, "summary": summary, "security": _OPEN, "responses": answers}
-
-
-def _json(description: str, schema: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": ref(schema)}}}
-
-
-def _unauthorized() -> dict[str, Any]:
-    challenge = {"required": True, "schema": {"type": "string"}}
-    return {
-        **_json("No token, or one that is not accepted.", "Unauthorized"),
-        "headers": {"WWW-Authenticate": challenge},
     }
 
 
@@ -111,11 +95,6 @@ def _webhook() -> dict[str, Any]:
         "content": {"application/json": {"schema": ref("Notification")}},
     }
     return operation
-
-
-def _one_of(description: str, *schemas: str) -> dict[str, Any]:
-    content = {"schema": {"anyOf": [ref(schema) for schema in schemas]}}
-    return {"description": description, "content": {"application/json": content}}
 
 
 def _healthz() -> dict[str, Any]:
@@ -267,10 +246,6 @@ def _page_parameters() -> list[dict[str, Any]]:
         _parameter("limit", "The most items of a page.", limit),
         _parameter("continue", "`next` of the page before.", {"type": "string"}),
     ]
-
-
-def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "required": False, "schema": schema}
 
 
 def _names() -> list[dict[str, Any]]:

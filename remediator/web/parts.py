@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from remediator.alerts import Notification
@@ -76,6 +77,8 @@ class Parts:
     """Bytes. A larger request is refused, and never held in memory."""
     clock: Callable[[], float]
     """Unix time (s)."""
+    known_bad: timedelta | None = timedelta(days=7)
+    """How long the gate holds a version back after its traffic was taken away; None: as long as there is the record."""
     ceiling: Mode = Mode.ENFORCE
     """No policy goes further (`--mode`)."""
     draining: threading.Event = field(default_factory=threading.Event)

@@ -6,7 +6,8 @@ from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
-from remediator.web.schema_terms import TEXT, TIME, Schema, array, closed, page_of, ref, said
+from remediator.web.gate import NAME, VERSION_LABEL
+from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 _SUSPECT = closed({"host": TEXT, "version": TEXT}, optional=("version",))
@@ -25,6 +26,8 @@ def record_schemas() -> dict[str, Schema]:
         "Ending": _ending(),
         "Answer": _answer(),
         "Released": _released(),
+        "GateAnswer": _gate_answer(),
+        "GateQuestion": _gate_question(),
     }
 
 
@@ -191,6 +194,51 @@ def _released() -> Schema:
             "message": TEXT,
         }
     )
+
+
+def _gate_answer() -> Schema:
+    held_by = closed(
+        {
+            "namespace": TEXT,
+            "name": TEXT,
+            "phase": {"enum": [Phase.PLANNED, Phase.APPLIED, Phase.AWAITING_APPROVAL]},
+            "suspect": closed({"host": TEXT, "version": said("Null: the whole service.", TEXT_OR_NULL)}),
+            "since": said("When its traffic was taken away, or that was planned.", or_null(TIME)),
+            "until": said("When that ends by itself; null: it does not, or nobody knows.", or_null(TIME)),
+            "remedy": said("What a person does who knows better.", TEXT),
+        }
+    )
+    return closed(
+        {
+            "go": said("Whether the version may have more traffic.", {"type": "boolean"}),
+            "held": said("The contrary.", {"type": "boolean"}),
+            "message": TEXT,
+            "heldBy": said("The records that hold it back, the latest first.", array(held_by)),
+        }
+    )
+
+
+def _gate_question() -> Schema:
+    metadata = {
+        "service": said("Without it: `name`, and `name` with -canary.", TEXT | {"pattern": f"^{NAME}$"}),
+        "version": said(
+            "As the pods' label says it; without it whatever version.", TEXT | {"pattern": f"^{VERSION_LABEL}$"}
+        ),
+        "namespace": said("Of the service, where it is not that of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+    }
+    return {
+        "type": "object",
+        "description": "Flagger's payload of a webhook (fluxcd/flagger, CanaryWebhookPayload). Other members are"
+        " ignored.",
+        "properties": {
+            "name": said("Of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+            "namespace": TEXT | {"pattern": f"^{NAME}$"},
+            "phase": TEXT,
+            "checksum": TEXT,
+            "metadata": {"type": "object", "properties": metadata, "additionalProperties": TEXT},
+        },
+        "required": ["name", "namespace"],
+    }
 
 
 def _answer() -> Schema:
