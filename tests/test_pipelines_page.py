@@ -220,19 +220,26 @@ def test_an_api_server_takes_it_and_drops_nothing(furnished: ApiServer, manifest
         assert [] == list(lost(manifest[part], kept[part]))
 
 
-@pytest.mark.servers
-def test_of_the_articles_canaries_one_is_refused_and_one_loses_what_it_wants(furnished: ApiServer) -> None:
-    files = {name: ARTICLE / f"canary-user-service{name}.yaml" for name in ("-2", "-pre-mirror")}
-    if not all(path.exists() for path in files.values()):
-        pytest.skip(f"they are not there; they belong in {ARTICLE}")
-    second, mirror = (yaml.safe_load(path.read_text()) for path in files.values())
-    for each in (second, mirror):
-        each["metadata"]["namespace"] = "shop"
+def refusal(server: ApiServer, manifest: Json) -> str:
+    """Why the server refuses it."""
     with pytest.raises(urllib.error.HTTPError) as refused:
-        dry_run(furnished, second)
+        dry_run(server, manifest)
     with refused.value:
-        assert 422 == refused.value.code
-    assert ".analysis.preMirroring" in list(lost(mirror["spec"], dry_run(furnished, mirror)["spec"]))
+        return str(json.load(refused.value)["message"])
+
+
+@pytest.mark.servers
+def test_two_of_the_articles_canaries_are_refused_and_one_would_lose_what_it_wants(furnished: ApiServer) -> None:
+    files = [ARTICLE / f"canary-user-service{name}.yaml" for name in ("-2", "-pre-mirror")]
+    if not all(path.exists() for path in files):
+        pytest.skip(f"they are not there; they belong in {ARTICLE}")
+    hooked, mirrored = (yaml.safe_load(path.read_text()) for path in files)
+    for each in (hooked, mirrored):
+        each["metadata"]["namespace"] = "shop"
+    assert "spec.targetRef: Required value" in refusal(furnished, hooked)
+    assert "spec.analysis.iterations: Required value" in refusal(furnished, mirrored)
+    mirrored["spec"]["analysis"]["iterations"] = 1
+    assert [".analysis.preMirroring"] == list(lost(mirrored["spec"], dry_run(furnished, mirrored)["spec"]))
 
 
 # -- the script, run
