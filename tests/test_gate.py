@@ -286,7 +286,6 @@ class TestHttp:
             pytest.param(("reviews-canary", "v2"), {}, 403, id="the alert names the canary's own service"),
             pytest.param(("reviews-primary", "v2"), {}, 200, id="the primary is not what is raised"),
             pytest.param(("ratings", "v2"), {"metadata": {"service": "ratings"}}, 403, id="a service that is named"),
-            pytest.param(("ratings", "v2"), {"metadata": None}, 200, id="metadata that is null"),
             pytest.param(("reviews", "v2"), {"metadata": {"cmd": "x"}, "more": 1}, 403, id="what else there may be"),
         ],
     )
@@ -304,7 +303,14 @@ class TestHttp:
             pytest.param(b"[]", "expected an object, found a list", id="a list"),
             pytest.param(b'{"namespace": "shop"}', "name: missing", id="no name"),
             pytest.param(b'{"name": "reviews"}', "namespace: missing", id="no namespace"),
-            pytest.param(b'{"name": "a b", "namespace": "shop"}', "service: is no name", id="a wrong name"),
+            pytest.param(b'{"name": "a", "namespace": "b", "phase": 1}', "phase: expected a string", id="a number"),
+            pytest.param(
+                b'{"name": "a", "namespace": "b", "metadata": null}', "metadata: expected an object", id="null"
+            ),
+            pytest.param(
+                b'{"name": "a", "namespace": "b", "metadata": {"service": ""}}', "service: is no name", id="empty"
+            ),
+            pytest.param(b'{"name": "a b", "namespace": "shop"}', "name: is no name of a Canary", id="a wrong name"),
             pytest.param(
                 b'{"name": "a", "namespace": "b", "metadata": 1}', "metadata: expected an object", id="number"
             ),

@@ -6,7 +6,7 @@ A question is answered from the index of records, without a request to the API s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,8 @@ HELD = 403
 
 NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 VERSION_LABEL = r"[!-~]{1,253}"
+_CANARY = "-canary"
+_MEMBERS = ("name", "namespace", "phase", "checksum")
 _NAME, _VERSION_LABEL = re.compile(NAME), re.compile(VERSION_LABEL)
 
 
@@ -100,17 +102,28 @@ def _of_body(body: bytes) -> Candidate:
     ignored. Raises RequestError."""
     try:
         found = mapping(decode(body), "")
-        metadata = texts(found.get("metadata") or {}, "metadata")
-        namespace = metadata.get("namespace") or text(required(found, "namespace", ""), "namespace")
-        service = metadata.get("service")
-        name = None if service else text(required(found, "name", ""), "name")
-        # Of a Canary, Flagger sends the new revision's traffic to NAME-canary; alerts may name either.
-        return candidate(namespace, (service,) if service else (f"{name}-canary", f"{name}"), metadata.get("version"))
+        given = {member: text(found[member], member) for member in _MEMBERS if member in found}
+        metadata = texts(found.get("metadata", {}), "metadata")
+        namespace = _named("namespace", required(given, "namespace", ""))
+        services = [_named("name", given["name"])] if "name" in given else []
+        if "service" in metadata:
+            services = [metadata["service"]]
+        else:
+            # Of a Canary, Flagger sends the new revision's traffic to NAME-canary; alerts may name either.
+            services = [required(given, "name", "") + _CANARY, *services]
+        return candidate(metadata.get("namespace", namespace), services, metadata.get("version"))
     except (NotificationError, ValueError) as error:
         raise RequestError(str(error)) from error
 
 
-def candidate(namespace: str, services: tuple[str, ...], version: str | None) -> Candidate:
+def _named(what: str, name: str) -> str:
+    """Raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{what}: is no name of a {what if what != 'name' else 'Canary'}")
+    return name
+
+
+def candidate(namespace: str, services: Sequence[str], version: str | None) -> Candidate:
     """What may have more traffic, named by a person or a program.
 
     Args:
@@ -120,10 +133,11 @@ def candidate(namespace: str, services: tuple[str, ...], version: str | None) ->
     Raises:
         ValueError: one of them is no such name; begins with which.
     """
-    if not _NAME.fullmatch(namespace):
-        raise ValueError("namespace: is no name of a namespace")
-    if not all(map(_NAME.fullmatch, services)):
-        raise ValueError("service: is no name of a service; give NAME, NAME.NAMESPACE or a whole host")
+    _named("namespace", namespace)
+    for service in services:
+        # Of a Canary's name it is added by us, and counts for nothing.
+        if not _NAME.fullmatch(service.removesuffix(_CANARY)):
+            raise ValueError("service: is no name of a service; give NAME, NAME.NAMESPACE or a whole host")
     if version is not None and not _VERSION_LABEL.fullmatch(version):
         raise ValueError("version: is no version; give the value of the pods' label, or leave it out for any version")
     hosts = (host for service in services for host in meanings(service, namespace))

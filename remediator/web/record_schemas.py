@@ -237,7 +237,11 @@ def _gate_question() -> Schema:
             "checksum": TEXT,
             "metadata": {"type": "object", "properties": metadata, "additionalProperties": TEXT},
         },
-        "required": ["name", "namespace"],
+        "required": ["namespace"],
+        "anyOf": [
+            {"required": ["name"]},
+            {"required": ["metadata"], "properties": {"metadata": {"required": ["service"]}}},
+        ],
     }
 
 
