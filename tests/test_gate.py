@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediator.cluster.archive import Archive
+from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.local import LocalCluster
 from remediator.errors import ClusterError, NotSynced, SettingsError, Unavailable
 from remediator.guards.situation import Bounds
@@ -36,8 +37,10 @@ from remediator.traffic.suspect import Suspect
 from remediator.web.auth import hook_token
 from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
 from tests.folders import dump
+from tests.real_world import cleared, rest_of
+from tests.servers import ApiServer
 from tests.strategies import remediations
-from tests.test_cli import here
+from tests.test_cli import here, run
 from tests.test_cli_records import NAME, furnish_records, record, records
 from tests.web_fakes import NOON, FakeCluster, FakeLedger, FakePipeline, House, a_record, token_file
 
@@ -501,3 +504,22 @@ def test_nothing_is_known_for_longer_than_its_record_is_kept() -> None:
         read(flags, {}, serving=True)
     assert 60 * 86400.0 == read(flags | {"retention": "0"}, {}, serving=True).known_bad
     assert 60 * 86400.0 == read(flags, {}).known_bad
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("here")
+def test_on_a_cluster_it_takes_the_permission_to_list_records_and_no_other(api_server: ApiServer) -> None:
+    cleared(api_server)
+    api_server.namespace("shop")
+    ledger = KubernetesCluster(rest_of(api_server)).ledger
+    stored = ledger.create(replace(a_record(), uid="", resource_version="", created_at=None))
+    ledger.conclude(replace(stored, status=replace(stored.status, phase=Phase.APPLIED, applied_at=datetime.now(UTC))))
+    place = ("--kubeconfig", str(api_server.kubeconfig("guest")))
+    asked = ("gate", "--namespace", "shop", "--service", "reviews.shop", "--version")
+
+    api_server.allow("guest")
+    refused = run(*asked, "v2", *place)
+    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert "a pipeline that may not list them asks the service: GET /api/v1/gate" in refused.stderr
+    api_server.allow("guest", {"apiGroups": ["remediator.io"], "resources": ["remediations"], "verbs": ["list"]})
+    assert [2, 0] == [run(*asked, version, *place).exit_code for version in ("v2", "v3")]
