@@ -56,6 +56,7 @@ class Reason(StrEnum):
     APPROVAL_EXPIRED = "ApprovalExpired"
     NOT_AWAITING = "NotAwaiting"
     UNDONE = "Undone"
+    RELEASED = "Released"
     CHANGED_SINCE = "ChangedSince"
     NOT_APPLIED = "NotApplied"
     INTERRUPTED = "Interrupted"

@@ -250,6 +250,9 @@ class FakeLedger:
         heard = [each for each in found if (moments(each).heard_at or NOW) > since]
         return tuple(sorted(heard, key=lambda each: moments(each).heard_at or NOW, reverse=True))
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        return tuple(each for each in self._indexed() if host in moments(each).barred)
+
     def tally(self, since: datetime) -> Tally:
         found = [moments(each) for each in self._indexed()]
         made = sum(each.counts and each.made_at is not None and each.made_at > since for each in found)

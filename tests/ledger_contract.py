@@ -485,6 +485,20 @@ class LedgerContract:
         assert ["later"] == [each.name for each in world.ledger.accusing(REVIEWS.host, NOON)]
         assert () == world.ledger.accusing(Host("ratings.shop.svc.cluster.local"), before)
 
+    def test_knows_what_holds_a_version_back(self, world: LedgerWorld) -> None:
+        """As long as nobody has undone or released it."""
+        for name in ("applied", "undone", "let-go"):
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=APPLIED))
+        world.ledger.create(record("planned", patch=()))
+        world.eventually(lambda: len(world.ledger.barring(REVIEWS.host)) == 3)
+        released = replace(APPLIED, release=TAKEN_BACK.release)
+        for name, status in {"undone": TAKEN_BACK, "let-go": released}.items():
+            world.ledger.conclude(replace(world.ledger.read("shop", name), status=status))
+
+        world.eventually(lambda: len(world.ledger.barring(REVIEWS.host)) == 1)
+        assert ["applied"] == [each.name for each in world.ledger.barring(REVIEWS.host)]
+        assert () == world.ledger.barring(Host("ratings.shop.svc.cluster.local"))
+
     def test_counts_what_was_changed_and_what_is_about_to_be(self, world: LedgerWorld) -> None:
         early = NOON - timedelta(hours=1)
         assert Tally(0, 0, 0) == world.ledger.tally(early)

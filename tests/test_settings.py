@@ -46,6 +46,7 @@ class TestPrecedence:
             budget=Rate(10, 600.0),
             max_alert_age=3600.0,
             approve_within=3600.0,
+            known_bad=7 * 86400.0,
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -90,6 +91,7 @@ class TestPrecedence:
             "budget": "20/1h",
             "max-alert-age": "30m",
             "approve-within": "2h",
+            "known-bad": "14d",
             "threads": "2",
             "max-body": "512KiB",
             "shutdown-grace": "1m30s",
@@ -285,7 +287,8 @@ class TestFaults:
             pytest.param(
                 {"REMEDIATOR_PORT": "8080"},
                 "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_APPROVE_WITHIN, "
-                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
+                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KNOWN_BAD, "
+                "REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, "
                 "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",

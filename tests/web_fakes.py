@@ -18,11 +18,13 @@ from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.records.events import Event
+from remediator.records.gate import barred
 from remediator.records.ledger import Head, head
 from remediator.records.model import (
     Accusation,
@@ -31,6 +33,7 @@ from remediator.records.model import (
     Intent,
     Phase,
     PolicyRef,
+    Release,
     Remediation,
     Request,
     Target,
@@ -139,6 +142,11 @@ class FakeLedger:
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         raise NotImplementedError
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        if self.fault:
+            raise self.fault
+        return tuple(self.records[key] for key in sorted(self.records) if host in barred(self.records[key]))
+
     def create(self, record: Remediation) -> Remediation:
         raise NotImplementedError
 
@@ -173,6 +181,14 @@ class FakePipeline:
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         self.asked.append(request)
         return self.take_back(self.ledger.read(namespace, name), request)
+
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        self.asked.append(request)
+        record = self.ledger.read(namespace, name)
+        if record.status.phase is not Phase.APPLIED:
+            return Released(record, Outcome.DENIED, Reason.NOT_APPLIED, "it took no traffic")
+        status = replace(record.status, release=Release(request, NOON))
+        return Released(replace(record, status=status), Outcome.APPLIED, Reason.RELEASED, "released")
 
     def brakes(self) -> Brakes:
         return Brakes(7, 0)

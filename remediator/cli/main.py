@@ -19,11 +19,13 @@ from remediator.cli.approve import approve
 from remediator.cli.check import check
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
+from remediator.cli.gate import gate
 from remediator.cli.listing import listing
 from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
 from remediator.cli.plan import plan
 from remediator.cli.reject import reject
+from remediator.cli.release import release
 from remediator.cli.resume import resume
 from remediator.cli.rollback import rollback
 from remediator.cli.rules import rules
@@ -102,6 +104,8 @@ for _command in (
     approve,
     reject,
     undo,
+    release,
+    gate,
     rollback,
     stop_mirror,
     pause,

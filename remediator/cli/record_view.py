@@ -114,6 +114,8 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
     for each in status.resolved:
         after = "nothing was patched" if each.after_s is None else f"{_rounded(each.after_s)} after the patch"
         yield "resolved", each.at, (f"{each.fingerprint}, " if intent.also else "") + after
+    if status.release:
+        yield "released", status.release.at, f"by {asked(status.release.request)}"
     yield from _undoing(status)
 
 

@@ -38,8 +38,7 @@ def serve_with(settings: Settings) -> None:
         RemediatorError: something that the settings name cannot be used; nothing was served.
     """
     authenticator = _authenticator(settings)
-    store = PolicyStore(settings.policies)
-    metrics = Metrics()
+    store, metrics = PolicyStore(settings.policies), Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
     # gunicorn would try for five seconds, and end in its log.
     tried(settings.listen)
@@ -58,6 +57,7 @@ def serve_with(settings: Settings) -> None:
         authenticator=authenticator,
         max_body=settings.max_body,
         clock=time.time,
+        known_bad=known_bad(settings),
         ceiling=Mode(settings.mode),
     )
 
@@ -75,6 +75,11 @@ def serve_with(settings: Settings) -> None:
 
 def _retention(settings: Settings) -> timedelta | None:
     return timedelta(seconds=settings.retention) if settings.retention else None
+
+
+def known_bad(settings: Settings) -> timedelta | None:
+    """How long the gate holds a version back; None: as long as there is the record."""
+    return timedelta(seconds=settings.known_bad) if settings.known_bad else None
 
 
 def _serving(

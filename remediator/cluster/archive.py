@@ -180,6 +180,12 @@ class Archive:
             names = self._chronicle.accusing(host, since)
         return tuple(record for name in names if (record := self.get(*name)))
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back, by name."""
+        with self._lock:
+            names = self._chronicle.barring(host)
+        return tuple(record for name in names if (record := self.get(*name)))
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`."""
         with self._lock:
@@ -267,9 +273,8 @@ def _begun(found: _Packed) -> tuple[datetime, _Name]:
 
 def _interned(found: Moments) -> Moments:
     """The same moments, in which hosts that many records have in common are there once."""
-    return replace(
-        found, target_uid=intern(found.target_uid), accused=tuple(Host(intern(host)) for host in found.accused)
-    )
+    accused, barred = (tuple(Host(intern(host)) for host in hosts) for hosts in (found.accused, found.barred))
+    return replace(found, target_uid=intern(found.target_uid), accused=accused, barred=barred)
 
 
 def _place(found: Head) -> _Place:

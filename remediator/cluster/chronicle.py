@@ -58,6 +58,7 @@ class Chronicle:
         self.awaiting: set[_Name] = set()
         self._by_target: dict[str, Timeline] = {}
         self._accusing: dict[Host, Timeline] = {}
+        self._barring: dict[Host, set[_Name]] = {}
         self._begun: dict[_Name, int | None] = {}
         """In which order: the same for every replica, since each hears of them in the order in which they were stored.
         None: only we know of it yet, as we have just stored it ourselves."""
@@ -74,11 +75,14 @@ class Chronicle:
                 timeline.discard(at, name)
             self._tidy(old)
             self.awaiting.discard(name)
+            self._unbar(name, old)
         if new is not None:
             for timeline, at in self._places(new):
                 timeline.add(at, name)
             if new.awaiting:
                 self.awaiting.add(name)
+            for host in new.barred:
+                self._barring.setdefault(host, set()).add(name)
         if new is None or not new.begun:
             self._begun.pop(name, None)
         elif self._begun.get(name) is None:
@@ -91,6 +95,10 @@ class Chronicle:
     def accusing(self, host: Host, since: datetime) -> tuple[_Name, ...]:
         """The records heard of later than `since` that accuse a version of this service."""
         return self._accusing[host].since(since) if host in self._accusing else ()
+
+    def barring(self, host: Host) -> tuple[_Name, ...]:
+        """The records that hold a version of this service back, by name."""
+        return tuple(sorted(self._barring.get(host, ())))
 
     def begun(self) -> int:
         """How many patches are about to be made, or may be made already."""
@@ -108,6 +116,13 @@ class Chronicle:
     def others(self, name: _Name) -> tuple[_Name, ...]:
         """What else is begun."""
         return tuple(other for other in self._begun if other != name)
+
+    def _unbar(self, name: _Name, moments: Moments) -> None:
+        for host in moments.barred:
+            names = self._barring[host]
+            names.discard(name)
+            if not names:
+                del self._barring[host]
 
     def _places(self, moments: Moments) -> Iterator[tuple[Timeline, datetime]]:
         """Every timeline on which a record stands, and where."""

@@ -202,6 +202,11 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.accusing(host, since)
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.barring(host)
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. Raises as `heads`."""
         self._watches.require()

@@ -18,11 +18,12 @@ from remediator.errors import ClusterError, NotFound
 from remediator.guards.situation import Bounds
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline import approving
+from remediator.pipeline import approving, releasing
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.execution import execute
 from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Case, Work, prepare
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.resolving import note_resolved
 from remediator.pipeline.rows import Rows, row, settle
 from remediator.pipeline.storm import Storm
@@ -120,6 +121,20 @@ class Pipeline:
         logs.outcome(self.log, ending.row, duration_s=self.clock.seconds() - begun, asked_by=request.by)
         self.metrics.outcome(ending.row)
         return ending
+
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        """Let the suspect of a remediation have traffic again; no route is changed.
+
+        Raises:
+            NotFound: there is no such record. ClusterError: it could not be read or written.
+        """
+        begun = self.clock.seconds()
+        record = self.cluster.ledger.read(namespace, name)
+        released = releasing.release(self.journal, record, request)
+        releasing.tell(self.cluster.ledger, released, self.clock.now())
+        logs.outcome(self.log, released.row, duration_s=self.clock.seconds() - begun, asked_by=request.by)
+        self.metrics.outcome(released.row)
+        return released
 
     @property
     def journal(self) -> Journal:

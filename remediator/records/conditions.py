@@ -20,6 +20,8 @@ def conditions(status: Status) -> list[Json]:
         told.append(("Applied", applied, status.applied_at if applied else status.finished_at, status.message))
     if status.undo and status.undo.done_at:
         told.append(("Undone", True, status.undo.done_at, f"by {status.undo.request.by}"))
+    if status.release:
+        told.append(("Released", True, status.release.at, f"by {status.release.request.by}"))
     if status.resolved:
         told.append(("Resolved", True, status.resolved[0].at, ""))
     return [

@@ -17,6 +17,7 @@ from remediator.records.model import (
     Approval,
     Conclusion,
     Phase,
+    Release,
     Remediation,
     Request,
     Resolution,
@@ -189,6 +190,17 @@ class Journal:
             )
 
         return self.set_status(record, done)
+
+    def release(self, record: Remediation, release: Release) -> Remediation:
+        """Write that the suspect may have traffic again, if the patch was made and nobody has said so yet."""
+
+        def released(current: Remediation) -> Remediation | None:
+            status = current.status
+            if status.phase is not Phase.APPLIED or status.release is not None:
+                return None
+            return replace(current, status=replace(status, release=release))
+
+        return self._written(record, released)
 
     def set_status(self, record: Remediation, change: Callable[[Status], Status]) -> Remediation:
         """Write what `change` makes of the status as it is now."""

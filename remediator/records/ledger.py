@@ -143,6 +143,10 @@ class Ledger(Protocol):
         """The records that accuse a version of this service, and whose alert was heard later than `since` and is not
         over; the latest first. Raises as `heads`."""
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back (gate.py), their age left out; by namespace and name.
+        Raises as `heads`."""
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. What people did by hand does not count. Raises as `heads`."""
 

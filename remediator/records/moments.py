@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from remediator.policies.model import Mode
+from remediator.records.gate import barred
 from remediator.records.model import Phase, Remediation
 from remediator.traffic.hosts import Host
 
@@ -26,6 +27,8 @@ class Moments:
     """Whether it counts for the fleet's budget; what people do by hand does not."""
     accused: tuple[Host, ...]
     """The services of which it accuses a version; empty once its alerts are over, or a person says otherwise."""
+    barred: tuple[Host, ...]
+    """The services of which it holds a version back (gate.py)."""
     heard_at: datetime | None
     """When its alert was heard last; None: it is not stored yet."""
     awaiting: bool
@@ -47,6 +50,7 @@ def moments(record: Remediation) -> Moments:
         begun=by_alert and enforced and phase is Phase.PLANNED and bool(intent.patch),
         counts=by_alert,
         accused=tuple(hosts),
+        barred=barred(record),
         heard_at=_last(status.judged_at, status.heard_at) or record.created_at,
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,

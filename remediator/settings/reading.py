@@ -34,6 +34,8 @@ class Settings:
     """Seconds; 0: any age will do."""
     approve_within: float
     """Seconds."""
+    known_bad: float
+    """Seconds; 0: as long as there is the record."""
     threads: int
     max_body: int
     """Bytes."""
@@ -61,6 +63,8 @@ def read(flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], *
     values = {setting.field: _value(setting, given.get(setting.name), faults) for setting in TABLE}
     # What is missing may stand in a file that could not be read.
     faults += _contradictions(given, serving=serving and is_complete)
+    if serving:
+        faults += _forgotten(given, values)
     if faults:
         raise SettingsError("\n".join(faults))
     origins = {setting.name: given[setting.name].origin if setting.name in given else "default" for setting in TABLE}
@@ -128,6 +132,15 @@ def _contradictions(given: Givens, *, serving: bool) -> Iterator[str]:
         yield f"{given['token-file'].origin} and {anonymous.origin} exclude each other; give one of them"
     if "token-file" not in given and not is_anonymous:
         yield "--token-file FILE is missing; or, where nobody but Alertmanager reaches the port, --allow-anonymous"
+
+
+def _forgotten(given: Givens, values: Mapping[str, object]) -> Iterator[str]:
+    """What is known from records cannot be known for longer than they are kept."""
+    known, kept = values["known_bad"], values["retention"]
+    if isinstance(known, float) and isinstance(kept, float) and known > kept > 0:
+        origin = given["known-bad"].origin if "known-bad" in given else "--known-bad, by default,"
+        other = given["retention"].origin if "retention" in given else "--retention, by default,"
+        yield f"{origin} is longer than {other} keeps the records that it is known from; lower it, or raise that"
 
 
 def _quoted(text: str) -> str:

@@ -151,6 +151,13 @@ def _wait(text: str) -> float:
     return seconds
 
 
+def _known_bad(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or 0 < seconds < 60:
+        raise ValueError("is neither a duration from 1m up, such as 7d, nor 0")
+    return seconds
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -201,6 +208,13 @@ TABLE = (
         _wait,
         "1h",
         "How long a plan of mode Approve waits for a person before it expires.",
+        "DURATION",
+    ),
+    Setting(
+        "known-bad",
+        _known_bad,
+        "7d",
+        "How long a version whose traffic was taken away is held back by the gate. 0: as long as its record is kept.",
         "DURATION",
     ),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),

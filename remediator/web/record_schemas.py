@@ -6,7 +6,8 @@ from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
-from remediator.web.schema_terms import TEXT, TIME, Schema, array, closed, page_of, ref, said
+from remediator.web.gate import NAME, VERSION_LABEL
+from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 _SUSPECT = closed({"host": TEXT, "version": TEXT}, optional=("version",))
@@ -24,6 +25,9 @@ def record_schemas() -> dict[str, Schema]:
         "AskedBy": _asked_by(),
         "Ending": _ending(),
         "Answer": _answer(),
+        "Released": _released(),
+        "GateAnswer": _gate_answer(),
+        "GateQuestion": _gate_question(),
     }
 
 
@@ -92,40 +96,22 @@ def _status() -> Schema:
         },
         optional=("afterSeconds", "after"),
     )
-    return said(
-        "What became of it.",
-        closed(
-            {
-                "phase": {"enum": list(Phase)},
-                "reason": {"enum": list(Reason)},
-                "message": TEXT,
-                "appliedAt": TIME,
-                "finishedAt": TIME,
-                "resolved": said("Alerts that are over.", array(resolved)),
-                "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
-                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-                "judgedAt": TIME,
-                "askedAt": TIME,
-                "heardAt": TIME,
-                "conditions": array(_condition()),
-            },
-            optional=(
-                *(
-                    "reason",
-                    "message",
-                    "appliedAt",
-                    "finishedAt",
-                    "resolved",
-                    "undo",
-                    "release",
-                    "verdicts",
-                    "judgedAt",
-                ),
-                *("askedAt", "heardAt", "conditions"),
-            ),
-        ),
-    )
+    fields: dict[str, Schema] = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(resolved)),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(fields, optional=tuple(name for name in fields if name != "phase")))
 
 
 def _condition() -> Schema:
@@ -197,6 +183,66 @@ def _ending() -> Schema:
             "differences": said("What somebody has changed since.", array(difference)),
         }
     )
+
+
+def _released() -> Schema:
+    return closed(
+        {
+            "remediation": ref("Remediation"),
+            "outcome": {"enum": [Outcome.APPLIED, Outcome.UNCHANGED, Outcome.DENIED]},
+            "reason": {"enum": [Reason.RELEASED, Reason.UNDONE, Reason.NOT_APPLIED]},
+            "message": TEXT,
+        }
+    )
+
+
+def _gate_answer() -> Schema:
+    held_by = closed(
+        {
+            "namespace": TEXT,
+            "name": TEXT,
+            "phase": {"enum": [Phase.PLANNED, Phase.APPLIED, Phase.AWAITING_APPROVAL]},
+            "suspect": closed({"host": TEXT, "version": said("Null: the whole service.", TEXT_OR_NULL)}),
+            "since": said("When its traffic was taken away, or that was planned.", or_null(TIME)),
+            "until": said("When that ends by itself; null: it does not, or nobody knows.", or_null(TIME)),
+            "remedy": said("What a person does who knows better.", TEXT),
+        }
+    )
+    return closed(
+        {
+            "go": said("Whether the version may have more traffic.", {"type": "boolean"}),
+            "held": said("The contrary.", {"type": "boolean"}),
+            "message": TEXT,
+            "heldBy": said("The records that hold it back, the latest first.", array(held_by)),
+        }
+    )
+
+
+def _gate_question() -> Schema:
+    metadata = {
+        "service": said("Without it: `name`, and `name` with -canary.", TEXT | {"pattern": f"^{NAME}$"}),
+        "version": said(
+            "As the pods' label says it; without it whatever version.", TEXT | {"pattern": f"^{VERSION_LABEL}$"}
+        ),
+        "namespace": said("Of the service, where it is not that of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+    }
+    return {
+        "type": "object",
+        "description": "Flagger's payload of a webhook (fluxcd/flagger, CanaryWebhookPayload). Other members are"
+        " ignored.",
+        "properties": {
+            "name": said("Of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+            "namespace": TEXT | {"pattern": f"^{NAME}$"},
+            "phase": TEXT,
+            "checksum": TEXT,
+            "metadata": {"type": "object", "properties": metadata, "additionalProperties": TEXT},
+        },
+        "required": ["namespace"],
+        "anyOf": [
+            {"required": ["name"]},
+            {"required": ["metadata"], "properties": {"metadata": {"required": ["service"]}}},
+        ],
+    }
 
 
 def _answer() -> Schema:
