@@ -34,6 +34,9 @@ class Settings:
     """Seconds; 0: any age will do."""
     approve_within: float
     """Seconds."""
+    prometheus_url: str | None
+    verify_within: float
+    """Seconds."""
     threads: int
     max_body: int
     """Bytes."""

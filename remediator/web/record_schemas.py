@@ -5,6 +5,7 @@ from __future__ import annotations
 from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
+from remediator.verification.model import Side, VerificationVerdict
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
 from remediator.web.schema_terms import TEXT, TIME, Schema, array, closed, page_of, ref, said
 
@@ -108,6 +109,7 @@ def _status() -> Schema:
                 "judgedAt": TIME,
                 "askedAt": TIME,
                 "heardAt": TIME,
+                "verification": said("Whether it worked, by what Prometheus counted.", _verification()),
                 "conditions": array(_condition()),
             },
             optional=(
@@ -122,9 +124,31 @@ def _status() -> Schema:
                     "verdicts",
                     "judgedAt",
                 ),
-                *("askedAt", "heardAt", "conditions"),
+                *("askedAt", "heardAt", "verification", "conditions"),
             ),
         ),
+    )
+
+
+def _verification() -> Schema:
+    number: Schema = {"type": "number", "minimum": 0}
+    figure = {"host": TEXT, "version": TEXT, "side": {"enum": list(Side)}}
+    counts = {"before": number, "after": number, "floor": said("The most that counts as none.", number)}
+    ratios = {"before": number, "others": said("Of the versions that are no suspects.", number), "after": number}
+    return closed(
+        {
+            "verdict": {"enum": list(VerificationVerdict)},
+            "at": TIME,
+            "message": TEXT,
+            "windowSeconds": number,
+            "figures": said("Requests in a window.", array(closed(figure | counts, optional=("version",)))),
+            "errors": said(
+                "Shares that failed, 0 to 1.", array(closed({"host": TEXT} | ratios, optional=tuple(ratios)))
+            ),
+            "withdrawnAt": TIME,
+            "concludedAt": said("Since when it is final.", TIME),
+        },
+        optional=("message", "windowSeconds", "figures", "errors", "withdrawnAt", "concludedAt"),
     )
 
 
