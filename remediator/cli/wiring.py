@@ -52,8 +52,7 @@ def serve_with(settings: Settings) -> None:
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
     housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
-    approvals = Approvals(pipeline)
-    verifying = _verifying(settings, pipeline)
+    background = (cluster, news, housekeeping, Approvals(pipeline), _verifying(settings, pipeline))
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -66,11 +65,11 @@ def serve_with(settings: Settings) -> None:
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping, approvals, verifying):
+        for part in background:
             part.start()
 
     def stop() -> None:
-        for part in (verifying, approvals, housekeeping, news, cluster):
+        for part in reversed(background):
             part.stop()
         executor.shutdown()
 

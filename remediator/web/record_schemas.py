@@ -84,7 +84,27 @@ def _spec() -> Schema:
 
 
 def _status() -> Schema:
-    resolved = closed(
+    fields = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(_resolution())),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "verification": said("Whether it worked, by what Prometheus counted.", _verification()),
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(fields, optional=tuple(set(fields) - {"phase"})))
+
+
+def _resolution() -> Schema:
+    return closed(
         {
             "fingerprint": TEXT,
             "at": TIME,
@@ -92,41 +112,6 @@ def _status() -> Schema:
             "after": said("The same, as Prometheus writes durations.", TEXT),
         },
         optional=("afterSeconds", "after"),
-    )
-    return said(
-        "What became of it.",
-        closed(
-            {
-                "phase": {"enum": list(Phase)},
-                "reason": {"enum": list(Reason)},
-                "message": TEXT,
-                "appliedAt": TIME,
-                "finishedAt": TIME,
-                "resolved": said("Alerts that are over.", array(resolved)),
-                "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
-                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-                "judgedAt": TIME,
-                "askedAt": TIME,
-                "heardAt": TIME,
-                "verification": said("Whether it worked, by what Prometheus counted.", _verification()),
-                "conditions": array(_condition()),
-            },
-            optional=(
-                *(
-                    "reason",
-                    "message",
-                    "appliedAt",
-                    "finishedAt",
-                    "resolved",
-                    "undo",
-                    "release",
-                    "verdicts",
-                    "judgedAt",
-                ),
-                *("askedAt", "heardAt", "verification", "conditions"),
-            ),
-        ),
     )
 
 
