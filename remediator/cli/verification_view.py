@@ -22,13 +22,15 @@ _STYLES: Final = {
 }
 
 
+_EXPLAINED: Final = (VerificationVerdict.NO_DATA, VerificationVerdict.NOT_VERIFIED, VerificationVerdict.WITHDRAWN)
+"""What the figures do not say: why no more is known."""
+
+
 def say_verification(out: Console, found: Verification) -> None:
     """Print the verdict and its figures."""
     asked_on = "" if found.concluded_at else "; it is asked on whether the errors end"
     verdict = (found.verdict.value, _STYLES[found.verdict])
     say(out, "Verification: ", verdict, f", {_written(found.at)}{asked_on}")
-    if not found.figures and not found.errors:
-        say(out, f"  {found.message}")
     span = format_duration(timedelta(seconds=found.window_s or 0))
     for figure in found.figures:
         counts = f"{figure.before:g} in the {span} before the patch, {figure.after:g} in {span} since"
@@ -36,7 +38,7 @@ def say_verification(out: Console, found: Verification) -> None:
     for errors in found.errors:
         ratios = f"{_percent(errors.before)} before, {_percent(errors.after)} since"
         say(out, f"  {short(errors.host)}, errors: {ratios}; its other versions {_percent(errors.others)} before")
-    if found.figures and found.verdict.needs_a_person:
+    if found.verdict in _EXPLAINED and found.concluded_at:
         say(out, f"  {found.message}")
     say(out)
 
