@@ -262,6 +262,12 @@ class TestFaults:
                 id="a page of its own site",
             ),
             pytest.param(
+                {"prometheus-url": "https://ann:hunter2@p:9090"},
+                "--prometheus-url: 'https://…@p:9090' holds a user's name: settings are logged, and are no place for "
+                "credentials",
+                id="a password, which is not told on",
+            ),
+            pytest.param(
                 {"verify-within": "29s"},
                 "--verify-within: '29s' is not a duration from 30s to 30m, such as 2m",
                 id="a verification too short to hold two scrapes",

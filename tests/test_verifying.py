@@ -568,3 +568,17 @@ def test_it_starts_and_stops_a_thread(world: World) -> None:
     verifying.stop()
 
     assert not verifying._thread.is_alive()
+
+
+def test_a_service_that_stops_asks_no_more_and_writes_nothing(world: World) -> None:
+    class Stopping(Scripted):
+        def instant(self, query: str, at: datetime) -> list[Sample]:
+            replica.verifying.stop()
+            return super().instant(query, at)
+
+    world.prometheus = Stopping(NOON)
+    replica = world.replica(NOON + 10 * MINUTE)
+    replica.verifying.look()
+    (found,) = world.cluster.ledger.records()
+
+    assert ([NOON], None) == (world.prometheus.asked, found.status.verification)

@@ -46,6 +46,10 @@ _Key = tuple[str, str]
 logger = logging.getLogger(__name__)
 
 
+class _Stopping(Exception):
+    """The service is to end, and does not wait for answers."""
+
+
 class Asks(Protocol):
     """A Prometheus, as seen from here."""
 
@@ -86,6 +90,8 @@ class Verifying:
 
     def start(self) -> None:
         """Begin."""
+        if self._prometheus is None:
+            logger.info("patches are not verified: --prometheus-url is not set")
         self._thread.start()
 
     def stop(self) -> None:
@@ -97,9 +103,13 @@ class Verifying:
     def look(self) -> None:
         """One round over all that are to be verified. Never raises."""
         try:
-            due = self._due()
+            self._round(self._due())
         except ClusterError:
-            return  # as at every start; /readyz says so
+            return  # the index is not known, as at every start; /readyz says so
+        except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
+            logger.exception("internal error while patches were verified; the next round tries again")
+
+    def _round(self, due: tuple[Remediation, ...]) -> None:
         if not due:
             return
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
@@ -144,6 +154,8 @@ class Verifying:
             return self._see_to(record)
         except NotFound:
             return ""  # somebody deleted it
+        except _Stopping:
+            return ""  # whoever is there next goes on from the record
         except ClusterError as error:
             return f"{record}: {error}"
         except Exception:  # the outer edge: a bug at one of them must not let the others wait
@@ -170,6 +182,8 @@ class Verifying:
         window, hosts = self._schedule.window, course.question.hosts
 
         def asked(host: Host, at: datetime) -> Traffic:
+            if self._stop.is_set():
+                raise _Stopping
             return Traffic(tuple(prometheus.instant(queries.requests(host, window), at)))
 
         at = course.asked_about(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,4 +135,6 @@ def _contradictions(given: Givens, *, serving: bool) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
+    """Without what stands for a user in a URL: it may be a password, and this is logged."""
+    text = re.sub(r"//[^/]*@", "//…@", text)
     return repr(text if len(text) <= 80 else text[:80] + "…")
