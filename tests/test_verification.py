@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediator.policies.model import Action
+from remediator.records.status_wire import parse_status
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 from remediator.traffic.virtualservice import taken
@@ -323,3 +324,27 @@ def test_a_verdict_says_whether_a_person_has_to_look() -> None:
     worrying = {each for each in Verdict if each.needs_a_person}
 
     assert {Verdict.STILL_RECEIVING, Verdict.NOT_RECOVERED, Verdict.NO_DATA} == worrying
+
+
+def test_a_verdict_of_a_later_version_is_none_and_the_record_is_not_lost() -> None:
+    known = {"verdict": "Improved", "at": "2026-08-01T12:00:00.000000Z"}
+
+    assert None is parse_status({"phase": "Applied", "verification": known}).verification
+    assert None is not parse_status({"phase": "Applied", "verification": known | {"verdict": "NoData"}}).verification
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        pytest.param({"before": -1}, id="fewer than none"),
+        pytest.param({"after": "many"}, id="no number"),
+        pytest.param({"floor": None}, id="not there"),
+        pytest.param({"side": "Left"}, id="a side that is none"),
+    ],
+)
+def test_a_figure_that_somebody_broke_is_told(figure: dict[str, object]) -> None:
+    whole = {"host": "h", "version": "v2", "side": "Live", "before": 1, "after": 0, "floor": 0}
+    known = {"verdict": "NoData", "at": "2026-08-01T12:00:00.000000Z", "figures": [whole | figure]}
+
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        parse_status({"phase": "Applied", "verification": known})
