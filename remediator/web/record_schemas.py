@@ -84,7 +84,7 @@ def _spec() -> Schema:
 
 
 def _status() -> Schema:
-    fields = {
+    fields: dict[str, Schema] = {
         "phase": {"enum": list(Phase)},
         "reason": {"enum": list(Reason)},
         "message": TEXT,
