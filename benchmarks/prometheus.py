@@ -29,6 +29,7 @@ class Prometheus:
 
     def __init__(self, port: int, process: Process) -> None:
         self.pid = process.pid
+        self.url = f"http://127.0.0.1:{port}"
         self._process = process
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
 

@@ -25,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 
 import remediator
 from remediator.outcome import AlertOutcome
+from remediator.verification.model import VerificationVerdict
 
 NO_POLICY = "none"
 """The label `policy` of an outcome for which no policy was found."""
@@ -89,6 +90,9 @@ class Metrics:
         self._budget_remaining = self._gauge("budget_remaining", "Remediations that --budget still allows now.")
         self._paused = self._gauge("paused", "1 while a pause holds: nothing is changed.")
         self._awaiting = self._gauge("awaiting_approval", "Plans that wait for a person's yes or no.")
+        self._verifications = self._counter("verifications", "Patches whose verification came to its end.", "verdict")
+        for verdict in VerificationVerdict:
+            self._verifications.labels(verdict.value)
         watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
         watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
@@ -187,6 +191,10 @@ class Metrics:
     def observe_awaiting(self, count: float) -> None:
         """Set the gauge of plans that wait for a person; NaN where the records are not known."""
         self._awaiting.set(count)
+
+    def verification(self, verdict: VerificationVerdict) -> None:
+        """Count one verification that came to its end."""
+        self._verifications.labels(verdict.value).inc()
 
     def heartbeat(self) -> None:
         """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""

@@ -240,6 +240,10 @@ class FakeLedger:
     def awaiting(self) -> tuple[Head, ...]:
         return tuple(head(each) for each in self._indexed() if moments(each).awaiting)
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        found = ((moments(each).unverified_at, each) for each in self._indexed())
+        return tuple(head(each) for at, each in found if at is not None and at > since)
+
     def latest(self, target_uid: str) -> Made | None:
         made = [each for each in self._indexed() if each.intent.target.uid == target_uid]
         times = [(at, each.name) for each in made if (at := moments(each).made_at)]

@@ -37,6 +37,7 @@ from remediator.records.model import (
 )
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
 from tests.strategies import remediations
 
 NOON = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
@@ -112,6 +113,16 @@ TAKEN_BACK = replace(
     reason=Reason.UNDONE,
     resolved=(Resolution("f00d", NOON + timedelta(minutes=2), 118.5), Resolution("beef", NOON, None)),
     release=Release(Request("ann", "mended"), NOON + timedelta(hours=3)),
+    verification=Verification(
+        verdict=VerificationVerdict.NOT_RECOVERED,
+        at=NOON + timedelta(minutes=3),
+        message="reviews.shop v2: 612 live requests in the 1m before the patch, 0 in 1m since",
+        window_s=60.0,
+        figures=(Figure(REVIEWS, Side.LIVE, 612.5, 0.0, 6.125), Figure(SHADOW, Side.MIRRORED, 40.0, 1.5, 2.0)),
+        errors=(Errors(REVIEWS.host, 0.051, None, 0.04),),
+        withdrawn_at=NOON + timedelta(seconds=75),
+        concluded_at=NOON + timedelta(minutes=3),
+    ),
     undo=Undoing(Request("ann", "not it"), NOON + timedelta(hours=1), NOON + timedelta(hours=1, seconds=2)),
 )
 
@@ -456,6 +467,24 @@ class LedgerContract:
         world.ledger.conclude(replace(approved, status=APPLIED))
         world.eventually(lambda: () == world.ledger.awaiting())
         assert said == world.bare.read("shop", "canary-1").approval
+
+    def test_knows_which_patches_are_not_verified_yet(self, world: LedgerWorld) -> None:
+        """Those that were made lately; one whose traffic is gone is asked about on."""
+        for late, name in ((0, "old"), (60, "new"), (70, "gone")):
+            applied = replace(APPLIED, applied_at=NOON + timedelta(seconds=late))
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=applied))
+        world.ledger.conclude(replace(world.ledger.create(record("failed")), status=Status(phase=Phase.FAILED)))
+        world.eventually(lambda: len(world.ledger.heads()) == 4 and len(world.ledger.unverified(NOON)) == 2)
+        assert [("shop", "gone"), ("shop", "new")] == [each.key for each in world.ledger.unverified(NOON)]
+
+        gone = Verification(VerificationVerdict.WITHDRAWN, LATE, withdrawn_at=LATE)
+        for name, concluded_at in (("gone", None), ("new", LATE)):
+            made = world.ledger.read("shop", name)
+            known = replace(gone, concluded_at=concluded_at)
+            world.ledger.conclude(replace(made, status=replace(made.status, verification=known)))
+        world.eventually(lambda: len(world.ledger.unverified(NOON)) == 1)
+        assert [("shop", "gone")] == [each.key for each in world.ledger.unverified(NOON)]
+        assert gone == world.bare.read("shop", "gone").status.verification
 
     def test_knows_the_last_change_of_a_routing_object(self, world: LedgerWorld) -> None:
         """Undone or not; what was refused, or only observed, is none."""

@@ -91,6 +91,12 @@ class Service:
             answer = client.getresponse()
             return answer.status, json.loads(answer.read())
 
+    def metrics(self) -> str:
+        """What /metrics says."""
+        with closing(self.client()) as client:
+            client.request("GET", "/metrics")
+            return client.getresponse().read().decode()
+
     def kill(self) -> None:
         """End its processes with SIGKILL, wherever they are; nothing happens if there are none.
 

@@ -28,6 +28,7 @@ from remediator.records.model import (
 )
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
 from tests.builders import destination, destination_rule, virtual_service, when
 
 Json = dict[str, Any]
@@ -188,6 +189,25 @@ intents = st.builds(
     hold_until=st.none() | moments,
     request=st.none() | requests,
 )
+counts = st.floats(0, 1e9)
+shares = st.none() | st.floats(0, 1)
+verifications = st.builds(
+    Verification,
+    verdict=st.sampled_from(VerificationVerdict),
+    at=moments,
+    message=words,
+    window_s=st.none() | counts,
+    figures=st.lists(
+        st.builds(Figure, suspect=suspects, side=st.sampled_from(Side), before=counts, after=counts, floor=counts),
+        max_size=3,
+    ).map(tuple),
+    errors=st.lists(
+        st.builds(Errors, host=suspects.map(lambda suspect: suspect.host), before=shares, others=shares, after=shares),
+        max_size=2,
+    ).map(tuple),
+    withdrawn_at=st.none() | moments,
+    concluded_at=st.none() | moments,
+)
 statuses = st.builds(
     Status,
     phase=st.sampled_from(Phase),
@@ -203,6 +223,7 @@ statuses = st.builds(
         st.builds(Verdict, guard=said, reason=st.none() | st.sampled_from(Reason), message=words), max_size=3
     ).map(tuple),
     judged_at=st.none() | moments,
+    verification=st.none() | verifications,
 )
 approvals = st.builds(Approval, approved=st.booleans(), by=words, reason=words, at=st.none() | moments)
 

@@ -254,7 +254,7 @@ def many(number: int) -> Iterator[Remediation]:
         yield replace(made, intent=replace(made.intent, target=target, patch=patch, undo=undo), status=TAKEN_BACK)
 
 
-def test_ten_thousand_records_take_less_than_25_mib() -> None:
+def test_ten_thousand_records_take_less_than_28_mib() -> None:
     sample = 1000
     records = list(many(sample))
     made = Archive()
@@ -268,7 +268,7 @@ def test_ten_thousand_records_take_less_than_25_mib() -> None:
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert used / sample * 10_000 < 25 * 2**20
+    assert used / sample * 10_000 < 28 * 2**20
 
 
 # What a watch brings

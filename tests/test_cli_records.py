@@ -47,6 +47,7 @@ from remediator.traffic.hosts import Host
 from remediator.traffic.proposal import propose
 from remediator.traffic.stamp import ANNOTATION, stamp
 from remediator.traffic.suspect import Demand, Suspect
+from remediator.verification.model import Figure, Side, Verification, VerificationVerdict
 from tests import builders
 from tests.contract import manifest
 from tests.real_world import EVENTS, RealWorld, Start
@@ -203,13 +204,31 @@ TEXTS = {
     "records-list": ("list",),
     "records-show-applied": ("show", NAME),
     "records-show-changed": ("show", NAME),
+    "records-show-verified": ("show", NAME),
+    "records-list-verified": ("list",),
     "records-show-undone": ("show", f"shop/{MANUALLY}"),
     "records-show-planned": ("show", TWIN, "-n", "bank"),
     "records-undo": ("undo", NAME, "--by", "alice"),
     "records-undo-dry-run": ("undo", NAME, "--by", "alice", "--dry-run"),
     "records-undo-changed": ("undo", NAME, "--by", "alice"),
 }
-"""Golden texts and their commands; `changed`: somebody has edited the routing object."""
+"""Golden texts and their commands; `changed`: somebody has edited the routing object; `verified`: it did not help."""
+
+
+def verified() -> None:
+    """The canary of shop gets traffic all the same."""
+    at = APPLIED + timedelta(minutes=2)
+    known = Verification(
+        verdict=VerificationVerdict.STILL_RECEIVING,
+        at=at,
+        message="reviews.shop v2: 600 live requests in the 1m before the patch, 540 in 1m since",
+        window_s=60.0,
+        figures=(Figure(SUSPECT, Side.LIVE, 600.0, 540.0, 6.0),),
+        concluded_at=at,
+    )
+    ledger = LocalCluster(Path("mesh"), PLANNED.timestamp).ledger
+    stored = ledger.read("shop", NAME)
+    ledger.conclude(replace(stored, status=replace(stored.status, verification=known)))
 
 
 def settled(text: str) -> str:
@@ -226,6 +245,8 @@ def golden(name: str) -> Path:
 def told(name: str) -> str:
     if name == "records-list":
         record(LocalCluster(Path("mesh"), PLANNED.timestamp), NEWER, Phase.FAILED, Reason.BUDGET_SPENT)
+    if name.endswith("-verified"):
+        verified()
     if name.endswith("-changed"):
         edit(give_weight)
     return settled(records(*TEXTS[name]).stdout)

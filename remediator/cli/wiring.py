@@ -20,9 +20,12 @@ from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
 from remediator.pipeline.housekeeping import Housekeeping
+from remediator.pipeline.verifying import Verifying
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
+from remediator.prometheus import Prometheus
 from remediator.settings import Settings, shown
+from remediator.verification.schedule import Schedule
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
 from remediator.web.parts import Parts
@@ -48,7 +51,7 @@ def serve_with(settings: Settings) -> None:
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
     housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
-    approvals = Approvals(pipeline)
+    background = (cluster, news, housekeeping, Approvals(pipeline), _verifying(settings, pipeline))
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -62,11 +65,11 @@ def serve_with(settings: Settings) -> None:
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping, approvals):
+        for part in background:
             part.start()
 
     def stop() -> None:
-        for part in (approvals, housekeeping, news, cluster):
+        for part in reversed(background):
             part.stop()
         executor.shutdown()
 
@@ -80,6 +83,16 @@ def _retention(settings: Settings) -> timedelta | None:
 def known_bad(settings: Settings) -> timedelta | None:
     """How long the gate holds a version back; None: as long as there is the record."""
     return timedelta(seconds=settings.known_bad) if settings.known_bad else None
+
+
+def _verifying(settings: Settings, pipeline: Pipeline) -> Verifying:
+    return Verifying(
+        pipeline.cluster,
+        Prometheus(settings.prometheus_url) if settings.prometheus_url else None,
+        Schedule(timedelta(seconds=settings.verify_within)),
+        now=pipeline.clock.now,
+        counted=pipeline.metrics.verification,
+    )
 
 
 def _serving(

@@ -167,6 +167,11 @@ class Archive:
         with self._lock:
             return self._gather(self._chronicle.awaiting)
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record that changed its target later than `since` and is not verified yet, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.unverified.since(since))
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object; None if there was none."""
         with self._lock:

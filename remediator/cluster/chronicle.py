@@ -55,6 +55,8 @@ class Chronicle:
         self.made = Timeline()
         """What counts for the fleet's budget."""
         self.observed = Timeline()
+        self.unverified = Timeline()
+        """Patches of which is not known yet whether they worked."""
         self.awaiting: set[_Name] = set()
         self._by_target: dict[str, Timeline] = {}
         self._accusing: dict[Host, Timeline] = {}
@@ -130,6 +132,8 @@ class Chronicle:
             yield _at(self._by_target, moments.target_uid), moments.made_at
             if moments.counts:
                 yield self.made, moments.made_at
+        if moments.unverified_at is not None:
+            yield self.unverified, moments.unverified_at
         if moments.observed_at is not None:
             yield self.observed, moments.observed_at
         if moments.heard_at is not None:

@@ -192,6 +192,11 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.awaiting()
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since` that is not verified yet. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.unverified(since)
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object. Raises as `heads`."""
         self._watches.require()

@@ -13,6 +13,7 @@ settling      what became of an intent that nobody wrote the end of: the live ob
 resolving     resolved alerts, noted on their records
 undoing       gives back what one record took away
 housekeeping  a thread: old records are deleted, abandoned ones settled
+verifying     a thread: whether patches worked, asked of Prometheus and written on the records
 shell         one notification: prepares, executes concurrently, answers, logs and counts; undo for the API
 """
 

@@ -135,6 +135,10 @@ class Ledger(Protocol):
     def awaiting(self) -> tuple[Head, ...]:
         """The head of every record that waits for a person; by namespace and name. Raises as `heads`."""
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since`, if it is not known yet whether it worked; by namespace and
+        name. Raises as `heads`."""
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of the routing object with this uid, whatever became of that; None: there was none. Raises as
         `heads`."""

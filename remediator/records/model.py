@@ -13,6 +13,7 @@ from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Verification
 
 KIND: Final = "Remediation"
 GROUP: Final = "remediator.io"
@@ -147,7 +148,7 @@ class Resolution:
     fingerprint: str
     at: datetime
     after_s: float | None
-    """Seconds since the patch; None where there was no patch."""
+    """Seconds since the patch; None: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's answer to a plan that waits for one: the record's `spec.approval`, which anybody may write whom the
-    API server lets patch remediations."""
+    """A person's answer to a plan that waits: the record's `spec.approval`, for all who may patch remediations."""
 
     approved: bool
     by: str = ""
@@ -220,6 +220,8 @@ class Status:
     """Since when it waits for a person, or waited last."""
     heard_at: datetime | None = None
     """When its alert was delivered last, to the minute; None: as `judged_at` says."""
+    verification: Verification | None = None
+    """Whether it worked; None: not known yet, or not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,10 +278,8 @@ class Remediation:
         if self.intent.request is not None or self.taken_back:
             return frozenset()
         over = {each.fingerprint for each in self.status.resolved}
-        alerts = (
-            (self.intent.alert.fingerprint, self.intent.suspect),
-            *((each.fingerprint, each.suspect) for each in self.intent.also),
-        )
+        also = ((each.fingerprint, each.suspect) for each in self.intent.also)
+        alerts = ((self.intent.alert.fingerprint, self.intent.suspect), *also)
         return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:

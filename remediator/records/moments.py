@@ -35,6 +35,8 @@ class Moments:
     """Whether it waits for a person."""
     begun_at: datetime | None
     """When its patch was begun, or was to be tried anew; None: it is not stored yet."""
+    unverified_at: datetime | None
+    """When it changed its target, if it is not known yet whether that worked; None: it is, or nobody has to know."""
 
 
 def moments(record: Remediation) -> Moments:
@@ -54,7 +56,16 @@ def moments(record: Remediation) -> Moments:
         heard_at=_last(status.judged_at, status.heard_at) or record.created_at,
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,
+        unverified_at=status.applied_at if _unverified(record) else None,
     )
+
+
+def _unverified(record: Remediation) -> bool:
+    """Whether it is to be found out whether a patch worked: not once a person says otherwise."""
+    status, known = record.status, record.status.verification
+    stands = status.phase is Phase.APPLIED and not record.taken_back and status.release is None
+    names_versions = any(suspect.version for suspect in record.intent.suspects)
+    return stands and names_versions and (known is None or known.concluded_at is None)
 
 
 def _last(*moments: datetime | None) -> datetime | None:

@@ -12,6 +12,7 @@ from remediator.policies.quantities import format_duration
 from remediator.records.conditions import conditions, without_empty
 from remediator.records.model import Approval, Phase, Release, Request, Resolution, Status, Undoing
 from remediator.records.times import micro_time, parse_time
+from remediator.records.verification_wire import parse_verification, verification_json
 
 Json = dict[str, Any]
 
@@ -44,6 +45,7 @@ def render_status(status: Status) -> Json:
             "judgedAt": status.judged_at and micro_time(status.judged_at),
             "askedAt": status.asked_at and micro_time(status.asked_at),
             "heardAt": status.heard_at and micro_time(status.heard_at),
+            "verification": status.verification and verification_json(status.verification),
             "conditions": conditions(status),
         }
     )
@@ -71,6 +73,7 @@ def parse_status(status: Mapping[str, Any]) -> Status:
         judged_at=parse_time(status["judgedAt"]) if status.get("judgedAt") else None,
         asked_at=parse_time(status["askedAt"]) if status.get("askedAt") else None,
         heard_at=parse_time(status["heardAt"]) if status.get("heardAt") else None,
+        verification=parse_verification(status.get("verification")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ class Settings:
     """Seconds."""
     known_bad: float
     """Seconds; 0: as long as there is the record."""
+    prometheus_url: str | None
+    verify_within: float
+    """Seconds."""
     threads: int
     max_body: int
     """Bytes."""
@@ -144,4 +148,6 @@ def _forgotten(given: Givens, values: Mapping[str, object]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
+    """Without what stands for a user in a URL: it may be a password, and this is logged."""
+    text = re.sub(r"//[^/]*@", "//…@", text)
     return repr(text if len(text) <= 80 else text[:80] + "…")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PREFIX = "REMEDIATOR_"
 CONFIG = "config"
@@ -158,6 +159,26 @@ def _known_bad(text: str) -> float:
     return seconds
 
 
+def _url(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        is_whole = found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or found.query or found.fragment or not text.isprintable() or " " in text:
+        raise ValueError("is not the URL of a server, such as http://prometheus.monitoring:9090")
+    if found.username is not None:
+        raise ValueError("holds a user's name: settings are logged, and are no place for credentials")
+    return text
+
+
+def _verify_within(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or not 30 <= seconds <= _HOUR_S / 2:
+        raise ValueError("is not a duration from 30s to 30m, such as 2m")
+    return seconds
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -215,6 +236,20 @@ TABLE = (
         _known_bad,
         "7d",
         "How long a version whose traffic was taken away is held back by the gate. 0: as long as its record is kept.",
+        "DURATION",
+    ),
+    Setting(
+        "prometheus-url",
+        _url,
+        "",
+        "The Prometheus that is asked whether a patch worked. Without it, nothing is verified.",
+        "URL",
+    ),
+    Setting(
+        "verify-within",
+        _verify_within,
+        "2m",
+        "How long a suspect's traffic may take to end; then a person is told. Half of it must hold two scrapes.",
         "DURATION",
     ),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
+from remediator.verification.model import Side, VerificationVerdict
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
 from remediator.web.gate import NAME, VERSION_LABEL
 from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
@@ -87,7 +88,27 @@ def _spec() -> Schema:
 
 
 def _status() -> Schema:
-    resolved = closed(
+    fields: dict[str, Schema] = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(_resolution())),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "verification": said("Whether it worked, by what Prometheus counted.", _verification()),
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(fields, optional=tuple(set(fields) - {"phase"})))
+
+
+def _resolution() -> Schema:
+    return closed(
         {
             "fingerprint": TEXT,
             "at": TIME,
@@ -96,22 +117,28 @@ def _status() -> Schema:
         },
         optional=("afterSeconds", "after"),
     )
-    fields: dict[str, Schema] = {
-        "phase": {"enum": list(Phase)},
-        "reason": {"enum": list(Reason)},
-        "message": TEXT,
-        "appliedAt": TIME,
-        "finishedAt": TIME,
-        "resolved": said("Alerts that are over.", array(resolved)),
-        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
-        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-        "judgedAt": TIME,
-        "askedAt": TIME,
-        "heardAt": TIME,
-        "conditions": array(_condition()),
-    }
-    return said("What became of it.", closed(fields, optional=tuple(name for name in fields if name != "phase")))
+
+
+def _verification() -> Schema:
+    number: Schema = {"type": "number", "minimum": 0}
+    figure = {"host": TEXT, "version": TEXT, "side": {"enum": list(Side)}}
+    counts = {"before": number, "after": number, "floor": said("The most that counts as none.", number)}
+    ratios = {"before": number, "others": said("Of the versions that are no suspects.", number), "after": number}
+    return closed(
+        {
+            "verdict": {"enum": list(VerificationVerdict)},
+            "at": TIME,
+            "message": TEXT,
+            "windowSeconds": number,
+            "figures": said("Requests in a window.", array(closed(figure | counts, optional=("version",)))),
+            "errors": said(
+                "Shares that failed, 0 to 1.", array(closed({"host": TEXT} | ratios, optional=tuple(ratios)))
+            ),
+            "withdrawnAt": TIME,
+            "concludedAt": said("Since when it is final.", TIME),
+        },
+        optional=("message", "windowSeconds", "figures", "errors", "withdrawnAt", "concludedAt"),
+    )
 
 
 def _condition() -> Schema:
