@@ -42,6 +42,7 @@ class Reason(StrEnum):
     SUSPECT_IS_STABLE = "SuspectIsStable"
     UNSAFE_PLAN = "UnsafePlan"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    NO_LEVER = "NoLever"
     TOO_MANY_TARGETS = "TooManyTargets"
     PAUSED = "Paused"
     SWITCHED_OFF = "SwitchedOff"

@@ -43,6 +43,8 @@ PERMISSIONS = (
     _may("networking.istio.io", "virtualservices", "get", "list", "watch", "patch"),
     _may("networking.istio.io", "destinationrules", "list", "watch"),
     _may("", "namespaces", "list", "watch"),
+    _may("flagger.app", "canaries", "list", "watch"),
+    _may("argoproj.io", "rollouts", "list", "watch"),
     _may("discovery.k8s.io", "endpointslices", "list"),
     _may("", "pods", "list"),
     _may("remediator.io", "remediations", "get", "list", "watch", "create", "patch", "delete"),

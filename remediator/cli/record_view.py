@@ -62,6 +62,8 @@ def _say_head(out: Console, record: Remediation) -> None:
     if status.message and status.message != "; ".join(intent.changes):
         say(out, f"  {status.message}")
     say(out, f"  target   {intent.target.ref}")
+    if intent.owner:
+        say(out, f"  driver   {intent.owner}: {intent.owner.evidence}")
     say(out, f"  suspect  {intent.suspect}")
     say(out, f"  stable   {intent.stable or 'the other destinations of each route'}")
     say(out, f"  policy   {intent.policy.name}, mode {intent.mode.value}")

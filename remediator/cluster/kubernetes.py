@@ -16,7 +16,7 @@ from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Inventory
 from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
 from remediator.cluster.pace import Pace
-from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
@@ -25,6 +25,7 @@ from remediator.cluster.watches import Watches, scopes
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import CANARY, ROLLOUT
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
@@ -139,7 +140,7 @@ class KubernetesCluster:
         heard = [time for watches in self._all for time in watches.last_events]
         return Health(
             synced=not faults,
-            detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
+            detail="; ".join(faults) or counted(objects),
             objects=objects,
             last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
             broken=any(watches.broken for watches in self._all),
@@ -241,10 +242,12 @@ def _routing_scopes(namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
 
     DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
     namespace may say, and a rule that is not watched would pass for one that is not there. Namespaces: each may say
-    how far anything may go in it.
+    how far anything may go in it. Canaries stand beside what they drive, Rollouts need not; neither need be installed.
     """
-    return (*scopes(VIRTUAL_SERVICE, namespaces), Scope(DESTINATION_RULE), Scope(NAMESPACE))
-
-
-def _counted(kind: str, count: int) -> str:
-    return f"{count} {kind}" + ("" if count == 1 else "s")
+    return (
+        *scopes(VIRTUAL_SERVICE, namespaces),
+        Scope(DESTINATION_RULE),
+        Scope(NAMESPACE),
+        *scopes(CANARY, namespaces, optional=True),
+        Scope(ROLLOUT, optional=True),
+    )

@@ -19,7 +19,7 @@ from remediator.cluster.identity import presented, stored
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
 from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
-from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.roster import Roster
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
@@ -81,8 +81,7 @@ class LocalCluster:
             fault = str(error)
             return Health(False, fault, self._counts(), self._catalogue.looked_at, routing_fault=fault)
         counts = self._counts()
-        detail = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
-        return Health(True, detail, counts, self._catalogue.looked_at)
+        return Health(True, counted(counts), counts, self._catalogue.looked_at)
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`.

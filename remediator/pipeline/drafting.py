@@ -85,6 +85,7 @@ def _intent(work: Work, case: Case, now: datetime) -> Intent:
         stable=case.demand.stable or named_stable(work.snapshot.body),
         hold_until=now + case.policy.guards.hold,
         request=case.request,
+        owner=work.snapshot.owner,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.owners import Owner
 from remediator.policies.model import Action, Mode
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
@@ -127,6 +128,8 @@ class Intent:
     hold_until: datetime | None = None
     request: Request | None = None
     """None: an alert asked."""
+    owner: Owner | None = None
+    """Who drove the target then; None: not asked, as before there was this field."""
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:
@@ -276,10 +279,8 @@ class Remediation:
         if self.intent.request is not None or self.taken_back:
             return frozenset()
         over = {each.fingerprint for each in self.status.resolved}
-        alerts = (
-            (self.intent.alert.fingerprint, self.intent.suspect),
-            *((each.fingerprint, each.suspect) for each in self.intent.also),
-        )
+        own = (self.intent.alert.fingerprint, self.intent.suspect)
+        alerts = (own, *((each.fingerprint, each.suspect) for each in self.intent.also))
         return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:

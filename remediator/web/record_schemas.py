@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
+from remediator.owners import Driver
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
@@ -75,10 +76,20 @@ def _spec() -> Schema:
                 "undo": said("What takes it back, preconditions first.", ref("JsonPatch")),
                 "holdUntil": TIME,
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
+                "owner": said("Who drove the target then.", owner()),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "approval"),
+            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
         ),
+    )
+
+
+def owner() -> Schema:
+    """Who drives a routing object."""
+    name = said("The driver's own object: `Kustomization flux-system/apps`.", TEXT)
+    return closed(
+        {"driver": {"enum": list(Driver)}, "name": name, "evidence": said("What tells.", TEXT)},
+        optional=("name", "evidence"),
     )
 
 
