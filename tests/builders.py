@@ -112,12 +112,12 @@ def namespace(name: str, mode: str | None = None) -> Json:
 def flagger_canary(name: str = "reviews", namespace: str = "shop", **spec: Any) -> Json:
     """A Canary of Flagger's, whose apex name is its target's."""
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    analysis = {"interval": "15s", "threshold": 5, "maxWeight": 50, "stepWeight": 5}
     return {
         "apiVersion": "flagger.app/v1beta1",
         "kind": "Canary",
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"targetRef": target, "service": {"port": 9080}, "analysis": {"interval": "15s", "threshold": 5}}
-        | spec,
+        "spec": {"targetRef": target, "service": {"port": 9080}, "analysis": analysis} | spec,
     }
 
 

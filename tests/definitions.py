@@ -51,8 +51,13 @@ def our_crds() -> list[Json]:
 
 
 def _for_old_servers(schema: Any) -> Any:
-    """Without what servers before 1.23 refuse: `x-kubernetes-validations`, and an empty text as a default."""
+    """Without what servers before 1.23 refuse: `x-kubernetes-validations`, and an empty text as a default, also where
+    the key of a list has it."""
     if isinstance(schema, dict):
-        kept = ((key, value) for key, value in schema.items() if key != "x-kubernetes-validations")
+        refused = {"x-kubernetes-validations"}
+        keys = schema.get("x-kubernetes-list-map-keys", ())
+        if any(schema["items"]["properties"][key].get("default") == "" for key in keys):
+            refused |= {"x-kubernetes-list-map-keys", "x-kubernetes-list-type"}
+        kept = ((key, value) for key, value in schema.items() if key not in refused)
         return {key: _for_old_servers(value) for key, value in kept if (key, value) != ("default", "")}
     return [_for_old_servers(item) for item in schema] if isinstance(schema, list) else schema

@@ -29,7 +29,7 @@ DRIVERS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[ApiServer]:
     """An API server of its own: kinds come and go on it."""
     with ExitStack() as stack:

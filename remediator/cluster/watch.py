@@ -177,7 +177,9 @@ class Watch:
         if is_news and not self._stop.is_set():
             level = logging.INFO if isinstance(error, Gone) else logging.WARNING
             _log.log(level, "watch of %s interrupted: %s", self.scope, error)
-        self._state = replace(self._state, error=str(error))
+        # What was not there, and now cannot be read, is not known.
+        known = self._state.synced and (isinstance(error, Unserved) or not self._state.absent)
+        self._state = replace(self._state, error=str(error), synced=known, absent=known and self._state.absent)
 
     def _heard(self, **changes: Any) -> None:
         self._state = replace(self._state, last_event=self._pace.clock(), **changes)
