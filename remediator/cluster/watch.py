@@ -25,7 +25,7 @@ from remediator.cluster.discovery import APIS, Discovery
 from remediator.cluster.failures import Gone, Stalled, Unserved, failure
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Lines, Rest
-from remediator.errors import ClusterError, Unavailable
+from remediator.errors import ClusterError, Forbidden, Unavailable
 
 PAGE_SIZE: Final = 500
 """Objects in a page of a list: as many as client-go asks for (tools/pager)."""
@@ -171,7 +171,8 @@ class Watch:
         self._failures += 1
         if isinstance(error, Gone) or self._failures >= _ATTEMPTS_BEFORE_LIST:
             self._version = None
-        if isinstance(error, Unserved):
+        # Whoever may not read a kind is told 403 also where nobody serves it any more.
+        if isinstance(error, Unserved) or (self.scope.optional and isinstance(error, Forbidden)):
             self._discovery.forget(self.scope.kind)
         is_news = str(error) != self._state.error and not (isinstance(error, Unserved) and self.scope.optional)
         if is_news and not self._stop.is_set():
