@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
-from remediator.owners import Driver, Owner
+from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.records.model import (
     Accusation,
@@ -189,6 +189,7 @@ intents = st.builds(
     hold_until=st.none() | moments,
     request=st.none() | requests,
     owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
+    lever=st.sampled_from(Lever),
 )
 statuses = st.builds(
     Status,

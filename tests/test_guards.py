@@ -259,7 +259,10 @@ BY_ROLLOUTS = Owner(Driver.ARGO_ROLLOUTS, "Rollout shop/reviews", "the Rollout n
     ],
 )
 def test_lever(driving: Driving, reason: Reason | None, telling: str) -> None:
-    assert_says(lever.evaluate(driving), reason, telling)
+    fine = scene(
+        {"route": by_host(reviews_stable=90, reviews_canary=10)}, Suspect(resolve("reviews-canary", "shop"), "v2")
+    )
+    assert_says(lever.evaluate(driving, fine.plan, fine.facts), reason, telling)
 
 
 # -- freeze

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from remediator.cluster.kubernetes import KubernetesCluster
-from remediator.errors import NotSynced
-from tests.builders import Json, flagger_canary, rollout
-from tests.contract import REVIEWS, canary
+from remediator.errors import Conflict, NotSynced
+from tests.builders import Json, flagger_canary, rollout, updating
+from tests.contract import REF, REVIEWS, canary
 from tests.definitions import CRDS, crds
 from tests.processes import Missing, wait_until
 from tests.real_world import QUICK, RealWorld, rest_of
@@ -100,6 +101,42 @@ def test_drivers_that_come_later_are_found_and_forgotten_when_they_go(
     assert watched.cluster.health().synced
     noise = [each.getMessage() for each in caplog.records if "flagger" in each.getMessage()]
     assert [] == noise, "that a kind is not there is no news"
+
+
+def test_the_abort_reaches_the_status_of_the_update_that_was_read(watched: Watched) -> None:
+    server, cluster = watched.server, watched.cluster
+    server.install(definition("Rollout"))
+    path = f"{collection('Rollout')}/aborted"
+    server.request("POST", collection("Rollout"), rollout("reviews", name="aborted"))
+    watched.becomes("ArgoRollouts (Rollout shop/aborted)")
+
+    def stand(**status: Any) -> Json:
+        """Let its controller write where it stands."""
+        now = server.request("GET", path)
+        return server.request("PUT", f"{path}/status", now | {"status": status})
+
+    stand(**updating())
+    (read,) = cluster.read(REF).driving.rollouts
+    assert read.update.in_progress
+
+    cluster.abort(read, dry_run=True)
+    assert updating() == server.request("GET", path)["status"]
+    cluster.abort(read)
+    cluster.abort(read)
+    assert updating(abort=True) == server.request("GET", path)["status"]
+    (managed,) = [
+        each for each in server.request("GET", path)["metadata"]["managedFields"] if each["manager"] == "remediator"
+    ]
+    assert {"f:status": {"f:abort": {}}} == managed["fieldsV1"]
+
+    stand(**updating("newer"))
+    with pytest.raises(Conflict, match="at another update than was read"):
+        cluster.abort(read)
+    assert updating("newer") == server.request("GET", path)["status"]
+    server.request("DELETE", path)
+    with pytest.raises(Conflict, match="is gone"):
+        cluster.abort(read)
+    watched.becomes("Nobody")
 
 
 def test_without_the_permission_to_read_rollouts_nothing_is_believed(server: ApiServer) -> None:

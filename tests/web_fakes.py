@@ -18,6 +18,7 @@ from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Rollout
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
@@ -255,6 +256,9 @@ class FakeCluster:
         raise NotImplementedError
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        raise NotImplementedError
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
         raise NotImplementedError
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import Driving, Owner
+from remediator.owners import Driving, Owner, Rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
@@ -132,4 +132,11 @@ class Cluster(Protocol):
         Raises:
             Conflict: it moved since it was read. NotFound: it is gone. Rejected: the server refuses this change.
             Forbidden, Retriable.
+        """
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        """Abort the update that a Rollout is at, and no other; with `dry_run` it is only tried.
+
+        Raises:
+            Conflict: it is at another update, or gone. Rejected: the server refuses this change. Forbidden, Retriable.
         """

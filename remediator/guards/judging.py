@@ -63,7 +63,7 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
         pause.GUARD: lambda asked: pause.evaluate(asked.pauses, asked.now),
         switch.GUARD: lambda asked: switch.evaluate(asked.target.switch, opt_in=asked.bounds.opt_in),
         namespaces.GUARD: lambda asked: namespaces.evaluate(asked.facts.namespace, asked.policy.target),
-        lever.GUARD: lambda asked: lever.evaluate(asked.target.driving),
+        lever.GUARD: lambda asked: lever.evaluate(asked.target.driving, asked.plan, asked.facts),
         freeze.GUARD: lambda asked: freeze.evaluate(asked.policy.guards.freeze, asked.now),
         suspect_is_stable.GUARD: _suspect_is_stable,
         stable_also_failing.GUARD: _stable_also_failing,

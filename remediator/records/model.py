@@ -10,7 +10,7 @@ from typing import Final
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
-from remediator.owners import Owner
+from remediator.owners import Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
@@ -129,7 +129,7 @@ class Intent:
     request: Request | None = None
     """None: an alert asked."""
     owner: Owner | None = None
-    """Who drove the target then; None: not asked, as before there was this field."""
+    lever: Lever = Lever.PATCH
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from remediator.errors import InputError
 from remediator.outcome import TargetRef
-from remediator.owners import Driver, Owner
+from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.records.conditions import without_empty
 from remediator.records.model import (
@@ -101,6 +101,7 @@ def render_intent(intent: Intent) -> Json:
         "holdUntil": intent.hold_until and micro_time(intent.hold_until),
         "request": intent.request and request_json(intent.request),
         "owner": intent.owner and owner_json(intent.owner),
+        "lever": intent.lever.value,
     }
     return without_empty(spec)
 
@@ -153,6 +154,7 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         hold_until=parse_time(hold) if hold else None,
         request=parse_request(request) if request else None,
         owner=_owner(owner) if owner else None,
+        lever=Lever(spec.get("lever") or Lever.PATCH),
     )
 
 

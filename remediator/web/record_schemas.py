@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
-from remediator.owners import Driver
+from remediator.owners import Driver, Lever
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
@@ -77,6 +77,7 @@ def _spec() -> Schema:
                 "holdUntil": TIME,
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
                 "owner": said("Who drove the target then.", owner()),
+                "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
             optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
