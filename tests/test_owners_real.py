@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.builders import Json, flagger_canary, rollout, updating
 from tests.contract import REF, REVIEWS, canary
 from tests.definitions import CRDS, crds
 from tests.processes import Missing, wait_until
-from tests.real_world import QUICK, RealWorld, rest_of
+from tests.real_world import GROUP, QUICK, RealWorld, rest_of
 from tests.servers import ApiServer, running_api_server
 from tests.service import PERMISSIONS
 
@@ -36,6 +37,8 @@ def server() -> Iterator[ApiServer]:
     with ExitStack() as stack:
         try:
             made = stack.enter_context(running_api_server())
+            made.namespace("shop")
+            made.request("POST", f"{GROUP}/namespaces/shop/virtualservices", canary())
         except Missing as missing:
             pytest.skip(str(missing))
         yield made
@@ -49,6 +52,25 @@ def definition(kind: str) -> list[Json]:
 def collection(kind: str, namespace: str = "shop") -> str:
     version, plural, _ = DRIVERS[kind]
     return f"/apis/{version}/namespaces/{namespace}/{plural}"
+
+
+def uninstall(server: ApiServer) -> None:
+    """Delete the CRD of Rollouts, if it is there, and wait until it is gone."""
+
+    def gone() -> bool:
+        try:
+            server.request("DELETE", f"{DEFINITIONS}/rollouts.argoproj.io")
+        except HTTPError as error:
+            return error.code == 404
+        return False
+
+    wait_until(gone, "Rollouts are no more")
+
+
+def create(server: ApiServer, body: Json) -> None:
+    """Create the object, without what the server fills in."""
+    metadata = {key: body["metadata"][key] for key in ("namespace", "name")}
+    server.request("POST", collection(body["kind"]), body | {"metadata": metadata})
 
 
 class Watched:
@@ -72,8 +94,7 @@ def watched(server: ApiServer) -> Iterator[Watched]:
     cluster = KubernetesCluster(rest_of(server), pace=SOON)
     cluster.start()
     made = Watched(server, cluster)
-    made.world.create(canary())
-    made.world.eventually(lambda: cluster.routing_to(REVIEWS))
+    made.world.eventually(lambda: cluster.health().synced and cluster.routing_to(REVIEWS))
     yield made
     cluster.stop()
 
@@ -87,16 +108,16 @@ def test_drivers_that_come_later_are_found_and_forgotten_when_they_go(
     assert watched.cluster.health().synced
 
     server.install(definition("Rollout"))
-    server.request("POST", collection("Rollout"), rollout("reviews"))
+    create(server, rollout("reviews"))
     watched.becomes("ArgoRollouts (Rollout shop/reviews)")
     server.install(definition("Canary"))
-    server.request("POST", collection("Canary"), flagger_canary())
+    create(server, flagger_canary())
     watched.becomes("Flagger (Canary shop/reviews)")
     assert "1 Canary, 1 Rollout" in watched.cluster.health().detail
 
     server.request("DELETE", f"{collection('Canary')}/reviews")
     watched.becomes("ArgoRollouts (Rollout shop/reviews)")
-    server.request("DELETE", f"{DEFINITIONS}/rollouts.argoproj.io")
+    uninstall(server)
     watched.becomes("Nobody")
     assert watched.cluster.health().synced
     noise = [each.getMessage() for each in caplog.records if "flagger" in each.getMessage()]
@@ -107,7 +128,7 @@ def test_the_abort_reaches_the_status_of_the_update_that_was_read(watched: Watch
     server, cluster = watched.server, watched.cluster
     server.install(definition("Rollout"))
     path = f"{collection('Rollout')}/aborted"
-    server.request("POST", collection("Rollout"), rollout("reviews", name="aborted"))
+    create(server, rollout("reviews", name="aborted"))
     watched.becomes("ArgoRollouts (Rollout shop/aborted)")
 
     def stand(**status: Any) -> Json:
@@ -140,6 +161,7 @@ def test_the_abort_reaches_the_status_of_the_update_that_was_read(watched: Watch
 
 
 def test_without_the_permission_to_read_rollouts_nothing_is_believed(server: ApiServer) -> None:
+    uninstall(server)
     lacking = [rule for rule in PERMISSIONS if "rollouts" not in rule["resources"]]
     server.allow("guest", *lacking)
     cluster = KubernetesCluster(rest_of(server, "guest"), pace=SOON)
