@@ -12,6 +12,7 @@ The house, in the order of the flow (arrows point one way; import-linter checks 
     records      the Remediation: written before the patch, ended after it; the port where they are kept; Events
     guards       pure: may what is planned be done? a yes or no each, with a reason
     verification  pure: did a patch do what it was made for? from what Prometheus counted to a verdict
+    owners       pure: who drives a routing object: Flagger, Argo Rollouts, Argo CD, Flux, Helm, nobody
     traffic      pure: hosts and subsets, the view of a routing object, plan, patch, undo
     checking     pure: the contract between policies, alert rules and Alertmanager's routes
     rules        pure: Prometheus rules: the model, those that are shipped, PromQL

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     """Why an alert ended as it did. docs/reasons.md has a section for each."""
 
     PATCHED = "Patched"
+    ABORTED = "Aborted"
     DRY_RUN = "DryRun"
     APPROVAL_REQUIRED = "ApprovalRequired"
     NOT_EXPOSED = "NotExposed"
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     SUSPECT_IS_STABLE = "SuspectIsStable"
     UNSAFE_PLAN = "UnsafePlan"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    NO_LEVER = "NoLever"
+    NOTHING_TO_ABORT = "NothingToAbort"
     TOO_MANY_TARGETS = "TooManyTargets"
     PAUSED = "Paused"
     SWITCHED_OFF = "SwitchedOff"

@@ -19,6 +19,7 @@ from remediator.guards.cooldown import Made
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Rollout, read_rollout
 from remediator.records.events import Event
 from remediator.records.ledger import Head, Tally, head
 from remediator.records.model import Remediation, Status
@@ -41,6 +42,8 @@ class FakeCluster:
         self.stored: dict[TargetRef, Json] = {}
         self.patches: list[tuple[TargetRef, bool]] = []
         """Every patch that was accepted: (object, dry run)."""
+        self.aborts: list[tuple[TargetRef, bool]] = []
+        """The same of aborts."""
         self.fails: ClusterError | None = None
         """Raised by `routing_to`."""
         self.before_patch: Callable[[TargetRef], None] = lambda _ref: None
@@ -87,7 +90,23 @@ class FakeCluster:
         self.step("get")
         if ref not in self.stored:
             raise NotFound(f"{ref} not found")
-        return self._index.snapshot(copy.deepcopy(self.stored[ref]))
+        found = self._index.snapshot(copy.deepcopy(self.stored[ref]))
+        rollouts = tuple(read_rollout(self.stored[each.ref]) for each in found.driving.rollouts)
+        return replace(found, driving=replace(found.driving, rollouts=rollouts))
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        self.step("abort")
+        self.before_patch(rollout.ref)
+        with self._lock:
+            try:
+                after: Json = jsonpatch.apply_patch(self.stored[rollout.ref], rollout.abort)
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+                raise Conflict(f"{rollout} is at another update") from error
+            self.aborts.append((rollout.ref, dry_run))
+            if not dry_run:
+                self._bump(after)
+                self.put(after)
+        self.step("abort done")
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
         self.step("readiness")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
+from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.records.model import (
     Accusation,
@@ -188,6 +189,8 @@ intents = st.builds(
     ).map(tuple),
     hold_until=st.none() | moments,
     request=st.none() | requests,
+    owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
+    lever=st.sampled_from(Lever),
 )
 counts = st.floats(0, 1e9)
 shares = st.none() | st.floats(0, 1)

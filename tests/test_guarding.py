@@ -32,6 +32,7 @@ from remediator.traffic.view import Destination
 from tests.builders import (
     alert,
     destination_rule,
+    flagger_canary,
     labels,
     managed,
     namespace,
@@ -188,6 +189,11 @@ CAUSES = {
     ),
     "no opt-in": Cause(
         "mode", Reason.NOT_OPTED_IN, "(--opt-in)", bounds=Bounds(opt_in=True), end=annotated(mode="Enforce")
+    ),
+    "Flagger drives the object": Cause(
+        "lever", Reason.NO_LEVER, "Flagger (Canary shop/reviews) drives the object",
+        lambda mesh: mesh.cluster.put(flagger_canary()),
+        end=lambda mesh: mesh.cluster.put(flagger_canary(provider="linkerd")),
     ),
     "a freeze": Cause(
         "freeze", Reason.FROZEN, "until 2026-08-01T12:30Z", guards=frozen(), end=later(29.5)

@@ -39,7 +39,18 @@ from remediator.web.body import MOST_DISCARDED
 from remediator.web.openapi import openapi
 from remediator.web.pages import LATEST
 from remediator.web.paging import DEFAULT_LIMIT
-from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
+from tests.builders import (
+    alert,
+    destination,
+    destination_rule,
+    flagger_canary,
+    labels,
+    notification,
+    rollout,
+    split,
+    virtual_service,
+    when,
+)
 from tests.folders import dump
 from tests.web_fakes import (
     HEALTHY,
@@ -570,8 +581,19 @@ class TestExposures:
             "weight": 10,
             "total": 100,
             "share": 0.1,
+            "owner": {
+                "driver": "Nobody",
+                "evidence": "no label, annotation, Canary or Rollout tells of anybody",
+            },
         }
         assert expected == canary
+
+    def test_it_says_who_drives_the_object(self) -> None:
+        body = virtual_service({"route": split(v1=90, v2=10)})
+        owners = [each["owner"] for each in listed(body, rules=(rollout("reviews"),))]
+        evidence = "the Rollout names VirtualService shop/reviews"
+        expected = {"driver": "ArgoRollouts", "name": "Rollout shop/reviews", "evidence": evidence}
+        assert [expected, expected] == owners
 
     @pytest.mark.parametrize(
         ("http", "expected"),
@@ -702,6 +724,12 @@ class TestPage:
         assert "text/html; charset=utf-8" == answer.content_type
         for text in ("Ready", "canary.yaml, document 1", "shop/reviews", "reviews.shop subset v2", "10 %"):
             assert text in answer.text
+
+    def test_it_shows_who_drives_an_object(self) -> None:
+        cluster = FakeCluster([virtual_service({"route": split(v1=90, v2=10)})], [flagger_canary()])
+        text = House(cluster=cluster).client().get("/").text
+        told = '<span title="its name is the apex name of the Canary">Flagger</span>'
+        assert f'{told}<br><span class="soft">Canary shop/reviews</span>' in text
 
     def test_it_shows_the_latest_remediations(self) -> None:
         failed = a_record("mirror-1").ended(Conclusion(Phase.FAILED, Reason.REJECTED, "refused"), NOON)

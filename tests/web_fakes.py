@@ -13,10 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from remediator.alerts import Alert, Notification
+from remediator.cluster.inventory import Inventory
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Rollout
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
@@ -39,10 +41,8 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
-from remediator.traffic import subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
-from remediator.traffic.subsets import Rules
 from remediator.traffic.suspect import Suspect
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
@@ -245,6 +245,7 @@ class FakeCluster:
 
     bodies: Sequence[dict[str, Any]] = ()
     rules: Sequence[dict[str, Any]] = ()
+    """DestinationRules, Canaries and Rollouts."""
     condition: Health = HEALTHY
     fault: ClusterError | None = None
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -259,8 +260,10 @@ class FakeCluster:
     def routing(self) -> tuple[Snapshot, ...]:
         if self.fault:
             raise self.fault
-        rules = Rules(tuple(subsets.read(rule) for rule in self.rules))
-        return tuple(Snapshot(body, virtualservice.read(body), rules) for body in self.bodies)
+        index = Inventory()
+        for body in (*self.bodies, *self.rules):
+            index.put(body)
+        return tuple(index.routing())
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         raise NotImplementedError
@@ -269,6 +272,9 @@ class FakeCluster:
         raise NotImplementedError
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        raise NotImplementedError
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
         raise NotImplementedError
 
 

@@ -19,6 +19,7 @@ from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.pauses import KIND as PAUSE
@@ -95,6 +96,10 @@ class Offline:
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:  # noqa: ARG002 - the protocol's
         """Raises Rejected: files given with -f are never written."""
         raise Rejected(f"{ref} was read from a file that is only looked at")
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:  # noqa: ARG002 - the protocol's
+        """Raises as `patch`."""
+        raise Rejected(f"{rollout} was read from a file that is only looked at")
 
 
 class _OfflineBrake:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from remediator.cluster.drivers import DRIVERS, DriverTable
+from remediator.cluster.drivers import read as read_driver
 from remediator.cluster.port import Snapshot
 from remediator.guards import switch
 from remediator.outcome import TargetRef
+from remediator.owners import Driving, Owner, claims
 from remediator.traffic import subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.subsets import DestinationRule, Rules
@@ -23,7 +26,7 @@ DESTINATION_RULE: Final = "DestinationRule"
 KINDS: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
 """Istio's kinds that are indexed."""
 NAMESPACE: Final = "Namespace"
-"""Of these one annotation is kept. Objects of any other kind are ignored."""
+"""Of these one annotation is kept; of drivers.DRIVERS what they drive. Objects of any other kind are ignored."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """Where `kubectl apply` keeps a copy of the whole object, as text."""
@@ -69,6 +72,7 @@ class _Packed:
     delegates: frozenset[_Name]
     changed: RouteChange | None
     """What managedFields told, which are not kept."""
+    claimed: tuple[Owner, ...]
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> _Packed:
@@ -79,6 +83,7 @@ class _Packed:
             hosts=virtualservice.hosts(slim),
             delegates=virtualservice.delegates(slim),
             changed=virtualservice.last_change(body),
+            claimed=claims(body),
         )
 
     def body(self) -> dict[str, Any]:
@@ -151,8 +156,8 @@ class _RuleTable:
 
 
 class Inventory:
-    """Every VirtualService and DestinationRule, found by host, and what mode each namespace asks for. Safe to use from
-    many threads.
+    """Every VirtualService and DestinationRule, found by host, what mode each namespace asks for, and who drives what.
+    Safe to use from many threads.
 
     The lock is held for dictionary look-ups only: JSON is packed before it is taken, and unpacked after it is
     given back. What one look-up costs depends on how many objects it finds, not on how many there are.
@@ -162,6 +167,7 @@ class Inventory:
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
         self._rules = _RuleTable()
+        self._drivers = DriverTable()
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
 
@@ -177,6 +183,10 @@ class Inventory:
             rule = subsets.read(body)
             with self._lock:
                 self._rules.put(name, rule)
+        elif ref.kind in DRIVERS:
+            driver = read_driver(body)
+            with self._lock:
+                self._drivers.put(driver)
         elif ref.kind == NAMESPACE:
             self._set_mode(ref.name, switch.annotated(body, switch.ANNOTATION))
 
@@ -187,6 +197,8 @@ class Inventory:
                 self._routing.drop((namespace, name))
             elif kind == DESTINATION_RULE:
                 self._rules.drop((namespace, name))
+            elif kind in DRIVERS:
+                self._drivers.drop(kind, (namespace, name))
             elif kind == NAMESPACE:
                 self._modes.pop(name, None)
 
@@ -221,12 +233,14 @@ class Inventory:
             roots = self._routing.roots(_name(slim))
             rules = self._covering(hosts, roots)
             mode = self._modes.get(_name(slim)[0])
-        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode))
+            driving = self._drivers.driving(reference(slim), claims(body), hosts, rules)
+        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode, driving))
 
     def counts(self) -> dict[str, int]:
-        """How many objects of each of Istio's kinds."""
+        """How many objects of each of Istio's kinds, and of the drivers' kinds where there are any."""
         with self._lock:
-            return {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+            found = {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+            return found | self._drivers.counts()
 
     def _set_mode(self, namespace: str, mode: str | None) -> None:
         with self._lock:
@@ -245,7 +259,8 @@ class Inventory:
         packed = self._routing.objects[name]
         roots = self._routing.roots(name)
         rules = self._covering(packed.hosts, roots)
-        return packed, _Found(roots, rules, packed.changed, self._modes.get(name[0]))
+        driving = self._drivers.driving(TargetRef(VIRTUAL_SERVICE, *name), packed.claimed, packed.hosts, rules)
+        return packed, _Found(roots, rules, packed.changed, self._modes.get(name[0]), driving)
 
     def _covering(self, hosts: frozenset[Host], roots: tuple[_Packed, ...]) -> Rules:
         # A delegate's route may use its root's mirror, so the rules for the root's hosts count as well.
@@ -260,6 +275,7 @@ class _Found:
     rules: Rules
     changed: RouteChange | None
     mode: str | None
+    driving: Driving
 
 
 def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
@@ -269,7 +285,7 @@ def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
 
 def _snapshot(body: dict[str, Any], found: _Found) -> Snapshot:
     routing = virtualservice.read(body, tuple(root.body() for root in found.roots))
-    return Snapshot(body, routing, found.rules, changed=found.changed, namespace_mode=found.mode)
+    return Snapshot(body, routing, found.rules, found.changed, found.mode, found.driving)
 
 
 def _name(body: Mapping[str, Any]) -> _Name:

@@ -12,7 +12,7 @@ from remediator.guards.budget import Spent
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
 from remediator.pipeline.drafting import granted, key_of, stamped, target_of
-from remediator.pipeline.endings import ENDINGS, Ending, Rows, attempt_of, carried_out, ended, named, outcomes
+from remediator.pipeline.endings import ENDINGS, Ending, Rows, aborting, attempt_of, carried_out, ended, named, outcomes
 from remediator.pipeline.preparation import Work
 from remediator.pipeline.settling import settle
 from remediator.pipeline.telling import announce, event_of
@@ -53,7 +53,7 @@ class Carrying:
             self._write_down()
         if self.mode is not Mode.APPROVE:
             self._send()
-        rows = named(carried_out(work, self._inviting(ending)), work, record.name)
+        rows = named(carried_out(work, self._inviting(aborting(ending, work))), work, record.name)
         # The Event before the status: a crash between them leaves a record that the next delivery takes up.
         tell(work, self.tools.journal, rows)
         error = self._written(rows, self.verdicts)
@@ -139,9 +139,13 @@ class Carrying:
                 settle(self.tools.journal, record, self.work.snapshot)
 
     def _send(self) -> None:
-        work, patch = self.work, stamped(self.work, self.record.name)
+        work, cluster, dry_run = self.work, self.tools.cluster, self.mode is Mode.OBSERVE
+        rollout = work.rollout
         try:
-            self.tools.cluster.patch(work.ref, patch, dry_run=self.mode is Mode.OBSERVE)
+            if rollout is not None:
+                cluster.abort(rollout, dry_run=dry_run)
+            else:
+                cluster.patch(work.ref, stamped(work, self.record.name), dry_run=dry_run)
         except ClusterError as error:
             self.tools.attempted(attempt_of(error))
             if isinstance(error, Conflict):

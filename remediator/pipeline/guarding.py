@@ -199,6 +199,7 @@ class Guarding:
                 switch=switch_of(work.snapshot),
                 stable=named_stable(work.snapshot.body),
                 changed=work.snapshot.changed,
+                driving=work.snapshot.driving,
             ),
             bounds=self.bounds,
             targets=targets,

@@ -11,6 +11,8 @@ from remediator.errors import Retriable
 from remediator.guards import max_targets, namespaces
 from remediator.guards.switch import ANNOTATION, Switch, annotated, named_stable
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Rollout
+from remediator.owners.abort import to_abort
 from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy, PolicySet
@@ -69,6 +71,15 @@ class Work:
     def ref(self) -> TargetRef:
         """The routing object."""
         return self.snapshot.routing.ref
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The Rollout that takes the traffic away once its update is aborted; None: a patch does. What people ask for
+        by hand is a patch."""
+        if not self.snapshot.driving.rollouts or any(case.request for case in self.cases):
+            return None
+        found = to_abort(self.snapshot.driving, self.proposal.plan, self.facts)
+        return found if isinstance(found, Rollout) else None
 
     @property
     def facts(self) -> Facts:

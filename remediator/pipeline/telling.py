@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from remediator.errors import ClusterError, Retriable
-from remediator.outcome import AlertOutcome, Outcome
+from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.preparation import Case
 from remediator.records.events import Event, worth_telling
 from remediator.records.ledger import Ledger
@@ -44,7 +44,7 @@ def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Ev
     alert = case.alert
     firing = (alert.fingerprint, alert.starts_at.isoformat(), case.policy.name)
     note = f"{row.message}. {_asked(case)}"
-    if row.outcome is Outcome.APPLIED and row.remediation:
+    if row.reason is Reason.PATCHED and row.remediation:
         note = f"{note}; to undo: remediator undo {target.ref.namespace}/{row.remediation}"
     return Event(
         target=target,

@@ -10,6 +10,7 @@ from typing import Final
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.owners import Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
@@ -128,6 +129,8 @@ class Intent:
     hold_until: datetime | None = None
     request: Request | None = None
     """None: an alert asked."""
+    owner: Owner | None = None
+    lever: Lever = Lever.PATCH
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:

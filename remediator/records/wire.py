@@ -7,6 +7,7 @@ from typing import Any
 
 from remediator.errors import InputError
 from remediator.outcome import TargetRef
+from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, Mode
 from remediator.records.conditions import without_empty
 from remediator.records.model import (
@@ -99,6 +100,8 @@ def render_intent(intent: Intent) -> Json:
         "undo": list(intent.undo),
         "holdUntil": intent.hold_until and micro_time(intent.hold_until),
         "request": intent.request and request_json(intent.request),
+        "owner": intent.owner and owner_json(intent.owner),
+        "lever": intent.lever.value,
     }
     return without_empty(spec)
 
@@ -131,6 +134,7 @@ def parse(body: Mapping[str, Any]) -> Remediation:
 
 def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
     target, policy, hold, request = spec["target"], spec["policy"], spec.get("holdUntil"), spec.get("request")
+    owner = spec.get("owner")
     return Intent(
         alert=_accusation(spec["alert"]),
         policy=PolicyRef(text(policy, "name"), str(policy.get("contentHash") or "")),
@@ -149,6 +153,8 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         also=tuple(_companion(each) for each in spec.get("also") or ()),
         hold_until=parse_time(hold) if hold else None,
         request=parse_request(request) if request else None,
+        owner=_owner(owner) if owner else None,
+        lever=Lever(spec.get("lever") or Lever.PATCH),
     )
 
 
@@ -204,6 +210,15 @@ def _suspect_json(suspect: Suspect) -> Json:
 
 def _suspect(found: Mapping[str, Any]) -> Suspect:
     return Suspect(Host(text(found, "host")), optional(found, "version"))
+
+
+def owner_json(owner: Owner) -> Json:
+    """Who drives a routing object; what is empty is left out."""
+    return without_empty({"driver": owner.driver.value, "name": owner.name, "evidence": owner.evidence})
+
+
+def _owner(found: Mapping[str, Any]) -> Owner:
+    return Owner(Driver(found["driver"]), str(found.get("name") or ""), str(found.get("evidence") or ""))
 
 
 def _actions(found: Any) -> tuple[Action, ...]:

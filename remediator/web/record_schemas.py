@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
+from remediator.owners import Driver, Lever
 from remediator.policies.model import Action, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.verification.model import Side, VerificationVerdict
@@ -80,10 +81,21 @@ def _spec() -> Schema:
                 "undo": said("What takes it back, preconditions first.", ref("JsonPatch")),
                 "holdUntil": TIME,
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
+                "owner": said("Who drove the target then.", owner()),
+                "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "approval"),
+            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
         ),
+    )
+
+
+def owner() -> Schema:
+    """Who drives a routing object."""
+    name = said("The driver's own object: `Kustomization flux-system/apps`.", TEXT)
+    return closed(
+        {"driver": {"enum": list(Driver)}, "name": name, "evidence": said("What tells.", TEXT)},
+        optional=("name", "evidence"),
     )
 
 
