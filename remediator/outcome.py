@@ -58,6 +58,8 @@ class Reason(StrEnum):
     UNDONE = "Undone"
     CHANGED_SINCE = "ChangedSince"
     NOT_APPLIED = "NotApplied"
+    HELD = "Held"
+    HOLD_LOST = "HoldLost"
     INTERRUPTED = "Interrupted"
     FORBIDDEN = "Forbidden"
     REJECTED = "Rejected"

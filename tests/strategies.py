@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
 from remediator.policies.model import Action, Mode
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -199,6 +200,16 @@ statuses = st.builds(
         st.builds(Resolution, fingerprint=said, at=moments, after_s=st.none() | st.floats(0, 1e9)), max_size=3
     ).map(tuple),
     undo=st.none() | st.builds(Undoing, request=requests, requested_at=moments, done_at=st.none() | moments),
+    hold=st.none()
+    | st.builds(
+        Hold,
+        enforcements=st.lists(
+            st.builds(Enforcement, at=moments, writer=words, resource_version=words, done_at=st.none() | moments),
+            max_size=3,
+        ).map(tuple),
+        lost_at=moments,
+        lost_to=words,
+    ),
     verdicts=st.lists(
         st.builds(Verdict, guard=said, reason=st.none() | st.sampled_from(Reason), message=words), max_size=3
     ).map(tuple),

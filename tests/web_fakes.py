@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from remediator.alerts import Alert, Notification
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
@@ -180,6 +181,9 @@ class FakePipeline:
     def awaiting(self) -> float:
         return 2
 
+    def holding(self) -> float:
+        return 3
+
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         self.answers.append(approval)
         record = replace(self.ledger.read(namespace, name), approval=approval)
@@ -247,6 +251,12 @@ class FakeCluster:
         return tuple(Snapshot(body, virtualservice.read(body), rules) for body in self.bodies)
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        raise NotImplementedError
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        raise NotImplementedError
+
+    def news(self) -> News:
         raise NotImplementedError
 
     def read(self, ref: TargetRef) -> Snapshot:

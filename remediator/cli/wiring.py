@@ -19,6 +19,7 @@ from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
+from remediator.pipeline.holds import Holds
 from remediator.pipeline.housekeeping import Housekeeping
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
@@ -50,6 +51,7 @@ def serve_with(settings: Settings) -> None:
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
     housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
     approvals = Approvals(pipeline)
+    holds = Holds(pipeline)
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -62,11 +64,11 @@ def serve_with(settings: Settings) -> None:
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping, approvals):
+        for part in (cluster, news, housekeeping, approvals, holds):
             part.start()
 
     def stop() -> None:
-        for part in (approvals, housekeeping, news, cluster):
+        for part in (holds, approvals, housekeeping, news, cluster):
             part.stop()
         executor.shutdown()
 

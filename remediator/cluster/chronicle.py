@@ -56,6 +56,9 @@ class Chronicle:
         """What counts for the fleet's budget."""
         self.observed = Timeline()
         self.awaiting: set[_Name] = set()
+        self.held = Timeline()
+        """At the moments until which they are held up."""
+        self._let_go: dict[str, set[_Name]] = {}
         self._by_target: dict[str, Timeline] = {}
         self._accusing: dict[Host, Timeline] = {}
         self._begun: dict[_Name, int | None] = {}
@@ -74,11 +77,16 @@ class Chronicle:
                 timeline.discard(at, name)
             self._tidy(old)
             self.awaiting.discard(name)
+            self._let_go.get(old.target_uid, set()).discard(name)
+            if not self._let_go.get(old.target_uid, True):
+                del self._let_go[old.target_uid]
         if new is not None:
             for timeline, at in self._places(new):
                 timeline.add(at, name)
             if new.awaiting:
                 self.awaiting.add(name)
+            if new.let_go:
+                self._let_go.setdefault(new.target_uid, set()).add(name)
         if new is None or not new.begun:
             self._begun.pop(name, None)
         elif self._begun.get(name) is None:
@@ -91,6 +99,10 @@ class Chronicle:
     def accusing(self, host: Host, since: datetime) -> tuple[_Name, ...]:
         """The records heard of later than `since` that accuse a version of this service."""
         return self._accusing[host].since(since) if host in self._accusing else ()
+
+    def let_go(self, uid: str) -> frozenset[_Name]:
+        """The records of this routing object whose suspect may have had traffic again since."""
+        return frozenset(self._let_go.get(uid, ()))
 
     def begun(self) -> int:
         """How many patches are about to be made, or may be made already."""
@@ -117,6 +129,8 @@ class Chronicle:
                 yield self.made, moments.made_at
         if moments.observed_at is not None:
             yield self.observed, moments.observed_at
+        if moments.held_until is not None:
+            yield self.held, moments.held_until
         if moments.heard_at is not None:
             for host in moments.accused:
                 yield _at(self._accusing, host), moments.heard_at

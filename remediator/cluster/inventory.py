@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from remediator.cluster.news import News
 from remediator.cluster.port import Snapshot
 from remediator.guards import switch
 from remediator.outcome import TargetRef
@@ -164,6 +165,14 @@ class Inventory:
         self._rules = _RuleTable()
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
+        self._readers: tuple[News, ...] = ()
+
+    def news(self) -> News:
+        """What changes from now on."""
+        made = News()
+        with self._lock:
+            self._readers = (*self._readers, made)
+        return made
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Add the object, or put it in the place of the one of its kind, namespace and name."""
@@ -179,6 +188,7 @@ class Inventory:
                 self._rules.put(name, rule)
         elif ref.kind == NAMESPACE:
             self._set_mode(ref.name, switch.annotated(body, switch.ANNOTATION))
+        self._tell(ref)
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget the object; nothing happens if it is not there."""
@@ -189,6 +199,7 @@ class Inventory:
                 self._rules.drop((namespace, name))
             elif kind == NAMESPACE:
                 self._modes.pop(name, None)
+        self._tell(TargetRef(kind, namespace, name))
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
@@ -227,6 +238,10 @@ class Inventory:
         """How many objects of each of Istio's kinds."""
         with self._lock:
             return {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+
+    def _tell(self, ref: TargetRef) -> None:
+        for reader in self._readers:
+            reader.tell(ref)
 
     def _set_mode(self, namespace: str, mode: str | None) -> None:
         with self._lock:

@@ -89,10 +89,15 @@ def _not_awaiting(record: Remediation) -> Answered:
 
 def work_of(record: Remediation, live: Snapshot, policies: PolicySet, ceiling: Mode) -> Work:
     """The work that a record's intent is, planned on the object as it is now."""
-    cases = tuple(_cases(record, policies))
+    cases = cases_of(record, policies)
     accused = by_host(case.demand.suspect for case in cases if case.demand.suspect.version is not None)
     mode = switch_of(live).cap(Mode.APPROVE.capped(ceiling))
     return plan_work(live, mode, cases, accused)
+
+
+def cases_of(record: Remediation, policies: PolicySet) -> tuple[Case, ...]:
+    """What a record demands: of its own alert, and of those beside it."""
+    return tuple(_cases(record, policies))
 
 
 def _cases(record: Remediation, policies: PolicySet) -> Iterator[Case]:

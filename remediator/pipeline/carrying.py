@@ -50,7 +50,7 @@ class Carrying:
             denied = self._overspent()
             if denied is not None:
                 return denied
-            self._write_down()
+            write_down(work, record.name, self.tools)
         if self.mode is not Mode.APPROVE:
             self._send()
         rows = named(carried_out(work, self._inviting(ending)), work, record.name)
@@ -126,30 +126,40 @@ class Carrying:
             return error
         return None
 
-    def _write_down(self) -> None:
-        """End the record that the object names as Applied, if nobody has: our own name is about to take the place of
-        the only evidence that its patch was made."""
-        stamp, namespace = stamp_of(self.work.snapshot.body), self.work.ref.namespace
-        if stamp is None or stamp == self.record.name:
-            return
-        ledger = self.tools.journal.ledger
-        with suppress(NotFound):  # deleted since; there is nothing to write it on
-            record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
-            if record.unproven:
-                settle(self.tools.journal, record, self.work.snapshot)
-
     def _send(self) -> None:
-        work, patch = self.work, stamped(self.work, self.record.name)
-        try:
-            self.tools.cluster.patch(work.ref, patch, dry_run=self.mode is Mode.OBSERVE)
-        except ClusterError as error:
-            self.tools.attempted(attempt_of(error))
-            if isinstance(error, Conflict):
-                raise Moved(str(error)) from error
-            raise
-        self.tools.attempted(attempt_of(None))
+        work = self.work
+        send(work, self.record.name, self.tools, dry_run=self.mode is Mode.OBSERVE)
         if self.mode is Mode.ENFORCE:
             self.tools.patched(granted(work))
+
+
+def write_down(work: Work, name: str, tools: Tools) -> None:
+    """End the record that the object names as Applied, if nobody has: another name is about to take the place of the
+    only evidence that its patch was made.
+
+    Args:
+        name: of the record whose patch is about to be sent.
+    """
+    stamp, namespace = stamp_of(work.snapshot.body), work.ref.namespace
+    if stamp is None or stamp == name:
+        return
+    ledger = tools.journal.ledger
+    with suppress(NotFound):  # deleted since; there is nothing to write it on
+        record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
+        if record.unproven:
+            settle(tools.journal, record, work.snapshot)
+
+
+def send(work: Work, name: str, tools: Tools, *, dry_run: bool = False) -> None:
+    """Send the patch, which writes a record's name on the object. Raises Moved and ClusterError."""
+    try:
+        tools.cluster.patch(work.ref, stamped(work, name), dry_run=dry_run)
+    except ClusterError as error:
+        tools.attempted(attempt_of(error))
+        if isinstance(error, Conflict):
+            raise Moved(str(error)) from error
+        raise
+    tools.attempted(attempt_of(None))
 
 
 def tell(work: Work, journal: Journal, rows: Rows) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
+from remediator.records.hold import Hold
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
 
@@ -212,6 +213,7 @@ class Status:
     resolved: tuple[Resolution, ...] = ()
     undo: Undoing | None = None
     release: Release | None = None
+    hold: Hold | None = None
     verdicts: tuple[Verdict, ...] = ()
     """What each guard said, when they were asked last."""
     judged_at: datetime | None = None
@@ -276,10 +278,8 @@ class Remediation:
         if self.intent.request is not None or self.taken_back:
             return frozenset()
         over = {each.fingerprint for each in self.status.resolved}
-        alerts = (
-            (self.intent.alert.fingerprint, self.intent.suspect),
-            *((each.fingerprint, each.suspect) for each in self.intent.also),
-        )
+        first, also = (self.intent.alert.fingerprint, self.intent.suspect), self.intent.also
+        alerts = (first, *((each.fingerprint, each.suspect) for each in also))
         return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:

@@ -32,6 +32,10 @@ class Moments:
     """Whether it waits for a person."""
     begun_at: datetime | None
     """When its patch was begun, or was to be tried anew; None: it is not stored yet."""
+    held_until: datetime | None
+    """As of the function of that name."""
+    let_go: bool
+    """Whether its suspect may have had traffic again since: a person said so, or its hold was lost."""
 
 
 def moments(record: Remediation) -> Moments:
@@ -50,7 +54,30 @@ def moments(record: Remediation) -> Moments:
         heard_at=_last(status.judged_at, status.heard_at) or record.created_at,
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,
+        held_until=held_until(record),
+        let_go=bool(let_go_at(record)),
     )
+
+
+def held_until(record: Remediation) -> datetime | None:
+    """Until when the withdrawal is kept up against whoever gives the traffic back; None: nobody keeps it up."""
+    over = record.taken_back or record.status.release or (record.status.hold and record.status.hold.lost_at)
+    return record.intent.hold_until if record.status.phase is Phase.APPLIED and not over else None
+
+
+def is_held(record: Remediation, now: datetime) -> bool:
+    """Whether the withdrawal is kept up at this moment."""
+    until = held_until(record)
+    return until is not None and now < until
+
+
+def let_go_at(record: Remediation) -> datetime | None:
+    """When its suspect was last let have traffic again: by an undo, by a release, or by the loss of the hold; None: it
+    was not."""
+    status = record.status
+    undone = status.undo.requested_at if status.undo else None
+    released = status.release.at if status.release else None
+    return _last(undone, released, status.hold.lost_at if status.hold else None)
 
 
 def _last(*moments: datetime | None) -> datetime | None:

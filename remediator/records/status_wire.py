@@ -10,6 +10,7 @@ from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason
 from remediator.policies.quantities import format_duration
 from remediator.records.conditions import conditions, without_empty
+from remediator.records.hold_wire import hold_json, parse_hold
 from remediator.records.model import Approval, Phase, Release, Request, Resolution, Status, Undoing
 from remediator.records.times import micro_time, parse_time
 
@@ -40,6 +41,7 @@ def render_status(status: Status) -> Json:
             ),
             "release": status.release
             and (request_json(status.release.request) | {"at": micro_time(status.release.at)}),
+            "hold": status.hold and hold_json(status.hold),
             "verdicts": [_verdict_json(each) for each in status.verdicts],
             "judgedAt": status.judged_at and micro_time(status.judged_at),
             "askedAt": status.asked_at and micro_time(status.asked_at),
@@ -67,6 +69,7 @@ def parse_status(status: Mapping[str, Any]) -> Status:
         if undo
         else None,
         release=Release(parse_request(release), parse_time(release["at"])) if release else None,
+        hold=parse_hold(status["hold"]) if status.get("hold") else None,
         verdicts=tuple(_verdict(each) for each in status.get("verdicts") or ()),
         judged_at=parse_time(status["judgedAt"]) if status.get("judgedAt") else None,
         asked_at=parse_time(status["askedAt"]) if status.get("askedAt") else None,

@@ -104,6 +104,7 @@ def _status() -> Schema:
                 "resolved": said("Alerts that are over.", array(resolved)),
                 "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
                 "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+                "hold": said("What has become of the hold.", _hold()),
                 "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
                 "judgedAt": TIME,
                 "askedAt": TIME,
@@ -119,12 +120,28 @@ def _status() -> Schema:
                     "resolved",
                     "undo",
                     "release",
+                    "hold",
                     "verdicts",
                     "judgedAt",
                 ),
                 *("askedAt", "heardAt", "conditions"),
             ),
         ),
+    )
+
+
+def _hold() -> Schema:
+    once = closed(
+        {"at": TIME, "writer": TEXT, "resourceVersion": TEXT, "doneAt": TIME},
+        optional=("writer", "resourceVersion", "doneAt"),
+    )
+    return closed(
+        {
+            "enforcements": said("How often the withdrawal was brought back, and against whom.", array(once)),
+            "lostAt": said("When it was given up.", TIME),
+            "lostTo": TEXT,
+        },
+        optional=("enforcements", "lostAt", "lostTo"),
     )
 
 
