@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
@@ -186,6 +186,7 @@ intents = st.builds(
         st.builds(Companion, fingerprint=said, alertname=words, starts_at=moments, policy=said, suspect=suspects),
         max_size=3,
     ).map(tuple),
+    mirrors=st.sampled_from(MirrorScope),
     hold_until=st.none() | moments,
     request=st.none() | requests,
 )

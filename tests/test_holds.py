@@ -1,4 +1,4 @@
-"""A withdrawal is held up: whoever gives the suspect traffic again is answered, a few times, and then people are told."""
+"""A withdrawal is held up: whoever gives the suspect traffic again is answered, a few times, and then it is told."""
 
 from __future__ import annotations
 
@@ -7,27 +7,36 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import yaml
 
+from remediator.alerts import parse_notification
+from remediator.cluster.local import LocalCluster
 from remediator.errors import Forbidden, NotSynced, Rejected, Unavailable
 from remediator.guards.budget import Budget
 from remediator.guards.pause import Pause
 from remediator.guards.situation import Bounds
 from remediator.guards.stable_ready import Readiness
+from remediator.metrics import Metrics
 from remediator.outcome import Reason
+from remediator.pipeline import Pipeline
+from remediator.pipeline.by_hand import Agreed, Wish, plan_by_hand
+from remediator.pipeline.execution import execute
 from remediator.pipeline.holds import Holds
-from remediator.policies.model import Guards, Mode
+from remediator.pipeline.tools import Limits, Tools
+from remediator.policies.model import Action, Guards, Mode, PolicySet
 from remediator.records.hold import Hold
 from remediator.records.ledger import Ledger
 from remediator.records.model import Approval, Phase, Release, Remediation, Request
 from remediator.traffic.hosts import Host
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.view import Destination
-from tests.builders import alert, labels, split
+from tests.builders import alert, labels, notification, split
 from tests.fakes import NOW, FakeCluster
-from tests.test_pipeline import policy
+from tests.test_pipeline import Loaded, Policies, policy
 from tests.test_pipeline_records import CANARY, MANY, REVIEWS, RULE, Crash, Json, Mesh, at, die, steps_of, words
 
 SECOND = 1 / 60
@@ -104,7 +113,9 @@ def told(mesh: Mesh) -> list[str]:
 
 def counted(mesh: Mesh, name: str, **chosen: str) -> float:
     """A metric of the mesh, as Prometheus would read it."""
-    wanted = name + ("{" + ",".join(f'{key}="{value}"' for key, value in sorted(chosen.items())) + "}" if chosen else "")
+    wanted = name + (
+        "{" + ",".join(f'{key}="{value}"' for key, value in sorted(chosen.items())) + "}" if chosen else ""
+    )
     lines = mesh.metrics.render()[0].decode().splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(wanted + " ")), 0.0)
 
@@ -372,7 +383,9 @@ class TestGuards:
 
     def test_an_annotation_suspends_it(self, mesh: Mesh) -> None:
         def annotate(text: str) -> None:
-            mesh.cluster.edit(REVIEWS, lambda body: body["metadata"]["annotations"].update({"remediator.io/mode": text}))
+            mesh.cluster.edit(
+                REVIEWS, lambda body: body["metadata"]["annotations"].update({"remediator.io/mode": text})
+            )
 
         annotate("Off")
         self.withheld(mesh, "SwitchedOff")
@@ -540,3 +553,64 @@ class TestReplicas:
         kept.look()
         assert [100, 0] == mesh.weights()
 
+
+class TestByHand:
+    """What a person took away is held as well."""
+
+    def taken(self, mesh: Mesh, wish: Wish) -> None:
+        work = plan_by_hand(mesh.cluster.read(REVIEWS), wish, NOW)
+        assert isinstance(work, Agreed)
+        service = mesh.replica()
+        execute(work, Tools(mesh.cluster, service.journal, Limits((work,)), service.guarding))
+
+    @pytest.mark.parametrize(
+        ("wish", "weights", "mirror"),
+        [
+            pytest.param(Wish(Action.REVERT_TO_STABLE, BY, "v2"), [100, 0], True, id="the weight"),
+            pytest.param(Wish(Action.REMOVE_MIRRORS, BY), [90, 10], False, id="every mirror"),
+        ],
+    )
+    def test_it_is_brought_back_and_nothing_else(
+        self, mesh_of: MeshOf, wish: Wish, weights: list[int], mirror: bool
+    ) -> None:
+        mesh = mesh_of(deliver=False)
+        self.taken(mesh, wish)
+        reverted(mesh, "kubectl-edit")
+        look(mesh)
+        assert (weights, mirror) == (mesh.weights(), "mirror" in mesh.live["spec"]["http"][0])
+        assert ["kubectl-edit"] == writers(mesh)
+
+    @pytest.mark.parametrize(("annotation", "weights"), [("Off", [90, 10]), ("Approve", [100, 0])])
+    def test_the_service_asks_whether_it_may_act_at_all_and_no_more(
+        self, mesh_of: MeshOf, annotation: str, weights: list[int]
+    ) -> None:
+        mesh = mesh_of(deliver=False)
+        self.taken(mesh, Wish(Action.REVERT_TO_STABLE, BY, "v2"))
+        host = Destination(Host("reviews.shop.svc.cluster.local"), "v1")
+        mesh.cluster.endpoints[host] = Readiness(host, ready=0, total=2)
+        mesh.cluster.edit(
+            REVIEWS, lambda body: body["metadata"]["annotations"].update({"remediator.io/mode": annotation})
+        )
+        reverted(mesh)
+        look(mesh)
+        assert weights == mesh.weights()
+
+
+def test_in_a_folder_of_yaml_it_is_brought_back_as_well(tmp_path: Path) -> None:
+    """Nobody tells that a file has changed: the second look at the latest finds it."""
+    path = tmp_path / "shop.yaml"
+    text = yaml.safe_dump_all([CANARY, RULE])
+    path.write_text(text)
+    cluster, store = LocalCluster(tmp_path), Policies(Loaded(PolicySet((policy(),))))
+    with ThreadPoolExecutor(2) as executor:
+        service = Pipeline(cluster, cast(Any, store), Metrics(), executor, bounds=Bounds(max_alert_age=None))
+        service.handle(parse_notification(notification([alert(labels())])))
+        kept = Holds(service)
+        kept.look()
+        path.write_text(text)
+        for _ in range(2):
+            kept.look()
+    (record,) = cluster.ledger.listed()
+    (body, _) = yaml.safe_load_all(path.read_text())
+    assert [100, 0] == [share["weight"] for share in body["spec"]["http"][0]["route"]]
+    assert [""] == [each.writer for each in hold_of(record).enforcements]

@@ -105,7 +105,8 @@ def _cases(record: Remediation, policies: PolicySet) -> Iterator[Case]:
     known = {policy.name: policy for policy in policies.policies}
     own = known.get(intent.policy.name) or _stand_in(record)
     # What was approved is what the record says, whatever the policy says by now; its guards are today's.
-    own = replace(own, actions=intent.actions, target=replace(own.target, stable=intent.stable))
+    target = replace(own.target, stable=intent.stable, mirrors=intent.mirrors)
+    own = replace(own, actions=intent.actions, target=target)
     yield _case(0, _alert(intent.alert), own, intent.suspect)
     for number, also in enumerate(intent.also, start=1):
         yield _case(number, _alert(also), known.get(also.policy) or replace(own, name=also.policy), also.suspect)

@@ -10,7 +10,7 @@ from typing import Final
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Hold
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
@@ -125,6 +125,8 @@ class Intent:
     stable: str | None = None
     """Who gets the traffic, as the policy names it; None: the route's other destinations."""
     also: tuple[Companion, ...] = ()
+    mirrors: MirrorScope = MirrorScope.SUSPECT
+    """Which mirrors `RemoveMirrors` takes."""
     hold_until: datetime | None = None
     request: Request | None = None
     """None: an alert asked."""
@@ -260,7 +262,7 @@ class Remediation:
     @property
     def approved(self) -> bool:
         """Whether a person said yes to it."""
-        return self.approval is not None and self.approval.approved
+        return bool(self.approval and self.approval.approved)
 
     @property
     def refused(self) -> bool:
@@ -277,10 +279,9 @@ class Remediation:
         """Whom those of its alerts accuse that are not over; nobody where a person asked for it, or took it back."""
         if self.intent.request is not None or self.taken_back:
             return frozenset()
-        over = {each.fingerprint for each in self.status.resolved}
-        first, also = (self.intent.alert.fingerprint, self.intent.suspect), self.intent.also
-        alerts = (first, *((each.fingerprint, each.suspect) for each in also))
-        return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
+        intent, over = self.intent, {each.fingerprint for each in self.status.resolved}
+        also = {each.suspect for each in intent.also if each.fingerprint not in over}
+        return frozenset(also | (set() if intent.alert.fingerprint in over else {intent.suspect}))
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:
         """This record as `end` says, since `now`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
 from remediator.web.schema_terms import TEXT, TIME, Schema, array, closed, page_of, ref, said
@@ -68,6 +68,9 @@ def _spec() -> Schema:
                 "target": closed({"apiVersion": TEXT, "kind": TEXT, "name": TEXT, "uid": TEXT}),
                 "suspect": _SUSPECT,
                 "stable": said("Who gets the traffic; without it the route's other destinations.", TEXT),
+                "mirrors": said(
+                    "Which mirrors are taken; without it those to the suspect.", {"enum": list(MirrorScope)}
+                ),
                 "actions": array({"enum": list(Action)}),
                 "mode": {"enum": list(Mode)},
                 "changes": said("What was to be changed: old → new.", array(TEXT)),
@@ -77,7 +80,7 @@ def _spec() -> Schema:
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "approval"),
+            optional=("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "approval"),
         ),
     )
 
