@@ -257,7 +257,7 @@ class FakeLedger:
 
     def let_go(self, target_uid: str) -> tuple[Head, ...]:
         found = (each for each in self._indexed() if each.intent.target.uid == target_uid)
-        return tuple(head(each) for each in found if moments(each).let_go)
+        return tuple(head(each) for each in found if moments(each).let_go or each.taken_back)
 
     def latest(self, target_uid: str) -> Made | None:
         made = [each for each in self._indexed() if each.intent.target.uid == target_uid]

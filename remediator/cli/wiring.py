@@ -49,9 +49,7 @@ def serve_with(settings: Settings) -> None:
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
-    approvals = Approvals(pipeline)
-    holds = Holds(pipeline)
+    threads = (Housekeeping(cluster, _retention(settings), pipeline.clock.now), Approvals(pipeline), Holds(pipeline))
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -64,11 +62,11 @@ def serve_with(settings: Settings) -> None:
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping, approvals, holds):
+        for part in (cluster, news, *threads):
             part.start()
 
     def stop() -> None:
-        for part in (holds, approvals, housekeeping, news, cluster):
+        for part in (*reversed(threads), news, cluster):
             part.stop()
         executor.shutdown()
 

@@ -175,7 +175,7 @@ class Archive:
     def let_go(self, target_uid: str) -> tuple[Head, ...]:
         """The head of every record of this routing object whose suspect may have had traffic again since, by name."""
         with self._lock:
-            return self._gather(self._chronicle.let_go(target_uid))
+            return self._gather(self._chronicle.let_go(target_uid) | self._taken_back.get(target_uid, set()))
 
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object; None if there was none."""

@@ -101,7 +101,7 @@ class Chronicle:
         return self._accusing[host].since(since) if host in self._accusing else ()
 
     def let_go(self, uid: str) -> frozenset[_Name]:
-        """The records of this routing object whose suspect may have had traffic again since."""
+        """The records of this routing object that were released, or whose hold was lost."""
         return frozenset(self._let_go.get(uid, ()))
 
     def begun(self) -> int:

@@ -35,7 +35,7 @@ class Moments:
     held_until: datetime | None
     """As of the function of that name."""
     let_go: bool
-    """Whether its suspect may have had traffic again since: a person said so, or its hold was lost."""
+    """Whether its suspect may have had traffic again since, by a release or a lost hold; not where it is taken back."""
 
 
 def moments(record: Remediation) -> Moments:
@@ -55,7 +55,7 @@ def moments(record: Remediation) -> Moments:
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,
         held_until=held_until(record),
-        let_go=bool(let_go_at(record)),
+        let_go=not record.taken_back and let_go_at(record) is not None,
     )
 
 

@@ -22,7 +22,6 @@ _LONGEST_S = 9_999_999_999
 
 def render_status(status: Status) -> Json:
     """The `status`."""
-    undo = status.undo
     return without_empty(
         {
             "phase": status.phase.value,
@@ -31,14 +30,7 @@ def render_status(status: Status) -> Json:
             "appliedAt": status.applied_at and micro_time(status.applied_at),
             "finishedAt": status.finished_at and micro_time(status.finished_at),
             "resolved": [_resolution_json(each) for each in status.resolved],
-            "undo": undo
-            and without_empty(
-                request_json(undo.request)
-                | {
-                    "requestedAt": micro_time(undo.requested_at),
-                    "doneAt": undo.done_at and micro_time(undo.done_at),
-                }
-            ),
+            "undo": status.undo and _undo_json(status.undo),
             "release": status.release
             and (request_json(status.release.request) | {"at": micro_time(status.release.at)}),
             "hold": status.hold and hold_json(status.hold),
@@ -85,6 +77,11 @@ def request_json(request: Request) -> Json:
 def parse_request(found: Mapping[str, Any]) -> Request:
     """Read who asked. Raises KeyError and ValueError."""
     return Request(text(found, "by"), str(found.get("reason") or ""))
+
+
+def _undo_json(undo: Undoing) -> Json:
+    done = {"doneAt": undo.done_at and micro_time(undo.done_at)}
+    return without_empty(request_json(undo.request) | {"requestedAt": micro_time(undo.requested_at)} | done)
 
 
 def _resolution_json(resolution: Resolution) -> Json:

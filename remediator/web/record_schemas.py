@@ -95,42 +95,23 @@ def _status() -> Schema:
         },
         optional=("afterSeconds", "after"),
     )
-    return said(
-        "What became of it.",
-        closed(
-            {
-                "phase": {"enum": list(Phase)},
-                "reason": {"enum": list(Reason)},
-                "message": TEXT,
-                "appliedAt": TIME,
-                "finishedAt": TIME,
-                "resolved": said("Alerts that are over.", array(resolved)),
-                "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
-                "hold": said("What has become of the hold.", _hold()),
-                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-                "judgedAt": TIME,
-                "askedAt": TIME,
-                "heardAt": TIME,
-                "conditions": array(_condition()),
-            },
-            optional=(
-                *(
-                    "reason",
-                    "message",
-                    "appliedAt",
-                    "finishedAt",
-                    "resolved",
-                    "undo",
-                    "release",
-                    "hold",
-                    "verdicts",
-                    "judgedAt",
-                ),
-                *("askedAt", "heardAt", "conditions"),
-            ),
-        ),
-    )
+    members: dict[str, Schema] = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(resolved)),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "hold": said("What has become of the hold.", _hold()),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(members, optional=tuple(name for name in members if name != "phase")))
 
 
 def _hold() -> Schema:
