@@ -28,13 +28,13 @@ from remediator.pipeline.shell import Clock
 from remediator.policies.model import Guards, PolicySet
 from remediator.records.model import Release, Request
 from remediator.traffic.stamp import stamp_of
+from tests import builders
 from tests.builders import split
 from tests.canaries import Canaries, Json, delivery, main_route
 from tests.processes import wait_until
 from tests.real_world import QUICK, cleared, collection_of, rest_of
-from tests.replica import running_replica
 from tests.servers import ApiServer
-from tests.service import PERMISSIONS
+from tests.service import ANY_EVIDENCE, PERMISSIONS, running_service
 from tests.test_pipeline import Loaded, Policies, policy
 
 pytestmark = pytest.mark.servers
@@ -175,9 +175,10 @@ def test_the_service_does_so(api_server: ApiServer) -> None:
     api_server.allow("guest", *PERMISSIONS)
     namespace = f"held-{next(_numbers)}"
     canaries.create(namespace)
-    with running_replica(api_server) as replica:
-        replica.knows(namespace)
-        replica.deliver(delivery(namespace))
+    guards = builders.policy(guards={"stableReady": "0%"})
+    with running_service(api_server.kubeconfig("guest"), [guards], *ANY_EVIDENCE) as service:
+        code, answer = service.post(delivery(namespace))
+        assert (200, "Applied") == (code, answer["outcomes"][0]["outcome"])
         edited(api_server, namespace, canaries.live(namespace))
 
         def brought_back() -> bool:
@@ -186,8 +187,8 @@ def test_the_service_does_so(api_server: ApiServer) -> None:
         wait_until(brought_back, "it is brought back", DEADLINE_S)
         name = canaries.record(namespace)["metadata"]["name"]
         path = f"/api/v1/remediations/{namespace}/{name}"
-        wait_until(lambda: "doneAt" in str(replica.service.ask("GET", path)[1]), "the API says so", DEADLINE_S)
-        (held,) = replica.service.outcomes(reason="Held")
+        wait_until(lambda: "doneAt" in str(service.ask("GET", path)[1]), "the API says so", DEADLINE_S)
+        (held,) = service.outcomes(reason="Held")
     assert ("Applied", name) == (held["outcome"], held["remediation"])
 
 
