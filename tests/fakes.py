@@ -92,6 +92,9 @@ class FakeCluster:
     def find(self, ref: TargetRef) -> Snapshot | None:
         return self._index.get(ref)
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        return self._index.marked()
+
     def news(self) -> News:
         return self._index.news()
 

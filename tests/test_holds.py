@@ -25,12 +25,14 @@ from remediator.outcome import Reason
 from remediator.pipeline import Pipeline
 from remediator.pipeline.by_hand import Agreed, Wish, plan_by_hand
 from remediator.pipeline.execution import execute
+from remediator.pipeline.gitops import GitOps
 from remediator.pipeline.holds import Holds
 from remediator.pipeline.tools import Limits, Tools
 from remediator.policies.model import Action, Guards, Mode, PolicySet
 from remediator.records.hold import Hold
 from remediator.records.ledger import Ledger
 from remediator.records.model import Approval, Phase, Release, Remediation, Request
+from remediator.traffic.gitops import MARK, RECONCILE
 from remediator.traffic.hosts import Host
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.view import Destination
@@ -594,6 +596,136 @@ class TestByHand:
         reverted(mesh)
         look(mesh)
         assert weights == mesh.weights()
+
+
+FLUX = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+
+
+class TestFlux:
+    """With --gitops-pause it leaves alone what is held; and in any case it takes care of it again afterwards."""
+
+    @pytest.fixture
+    def mesh(self, mesh_of: MeshOf) -> Mesh:
+        labelled = copy.deepcopy(CANARY)
+        labelled["metadata"]["labels"] = FLUX
+        return mesh_of(labelled, RULE)
+
+    def paused(self, mesh: Mesh) -> list[str]:
+        """What the object says to Flux, and whose word that is."""
+        annotations = mesh.live["metadata"]["annotations"]
+        return [annotations[name] for name in (RECONCILE, MARK) if name in annotations]
+
+    def pause(self, mesh: Mesh, **more: Any) -> None:
+        Holds(mesh.replica(**more), gitops_pause=True).look()
+
+    def test_it_is_told_so_once(self, mesh: Mesh) -> None:
+        for _ in range(2):
+            self.pause(mesh)
+        assert ["disabled", mesh.record.name] == self.paused(mesh)
+        assert (2, [100, 0]) == (len(mesh.cluster.patches), mesh.weights())
+        assert [("Held", "PauseGitOps")] == [
+            (each.reason, each.action) for each in mesh.cluster.ledger.events.values() if each.reason != Reason.PATCHED
+        ]
+
+    def test_nothing_is_told_unless_somebody_wants_it(self, mesh: Mesh) -> None:
+        look(mesh)
+        assert [] == self.paused(mesh)
+
+    def test_nothing_is_told_where_flux_applies_nothing(self, mesh_of: MeshOf) -> None:
+        mesh = mesh_of()
+        self.pause(mesh)
+        assert [] == self.paused(mesh)
+
+    def test_what_somebody_else_has_written_there_stays(self, mesh: Mesh) -> None:
+        mesh.cluster.edit(REVIEWS, lambda body: body["metadata"]["annotations"].update({RECONCILE: "disabled"}))
+        mesh.cluster.put(mesh.live)
+        self.pause(mesh)
+        mesh.undo()
+        self.pause(mesh)
+        assert ["disabled"] == self.paused(mesh)
+
+    @pytest.mark.parametrize(
+        "forbid",
+        [
+            pytest.param(lambda mesh: mesh.cluster.brake.pause(Pause(by="kim")), id="paused"),
+            pytest.param(
+                lambda mesh: mesh.cluster.edit(
+                    REVIEWS,
+                    lambda body: body["metadata"]["annotations"].update({"remediator.io/mode": "Off"}),
+                    indexed=True,
+                ),
+                id="switched off",
+            ),
+        ],
+    )
+    def test_nothing_is_told_while_nothing_may_be_changed(self, mesh: Mesh, forbid: Callable[[Mesh], None]) -> None:
+        forbid(mesh)
+        self.pause(mesh)
+        assert [] == self.paused(mesh)
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(lambda mesh: later(mesh, 1800), id="it is over"),
+            pytest.param(lambda mesh: mesh.undo(), id="a person has undone it"),
+            pytest.param(lambda mesh: released(mesh.cluster.ledger, mesh.record, NOW), id="a person has released it"),
+            pytest.param(lambda mesh: mesh.cluster.ledger.delete(mesh.record), id="its record was deleted"),
+        ],
+    )
+    def test_the_end_of_the_hold_takes_it_back_also_where_nobody_wants_it_any_more(
+        self, mesh: Mesh, end: Callable[[Mesh], None]
+    ) -> None:
+        self.pause(mesh)
+        end(mesh)
+        mesh.cluster.brake.pause(Pause(by="kim"))
+        look(mesh)
+        assert [] == self.paused(mesh)
+        assert "ResumeGitOps" in {each.action for each in mesh.cluster.ledger.events.values()}
+
+    def test_a_lost_hold_takes_it_back(self, mesh: Mesh) -> None:
+        kept = Holds(mesh.replica(), gitops_pause=True, pauses=(timedelta(),))
+        kept.look()
+        assert ["disabled", mesh.record.name] == self.paused(mesh)
+        for _ in range(3):
+            reverted(mesh)
+            kept.look()
+        assert ([], Reason.HOLD_LOST in told(mesh)) == (self.paused(mesh), True)
+
+    def test_what_flux_was_told_by_somebody_since_stays(self, mesh: Mesh) -> None:
+        self.pause(mesh)
+        mesh.cluster.edit(
+            REVIEWS, lambda body: body["metadata"]["annotations"].update({RECONCILE: "enabled"}), indexed=True
+        )
+        mesh.undo()
+        look(mesh)
+        assert ["enabled"] == self.paused(mesh)
+
+    def test_an_api_server_that_is_away_is_asked_again(self, mesh: Mesh) -> None:
+        def away(_ref: object) -> None:
+            raise Unavailable("away")
+
+        mesh.cluster.before_patch = away
+        kept = Holds(mesh.replica(), gitops_pause=True)
+        kept.look()
+        mesh.cluster.before_patch = lambda _ref: None
+        later(mesh, 5)
+        kept.look()
+        assert ["disabled", mesh.record.name] == self.paused(mesh)
+        mesh.undo()
+        mesh.cluster.before_patch = away
+        kept.look()
+        mesh.cluster.before_patch = lambda _ref: None
+        later(mesh, 5)
+        kept.look()
+        assert [] == self.paused(mesh)
+
+    def test_a_record_that_the_index_has_not_heard_of_is_asked_for(self, mesh: Mesh) -> None:
+        """Another replica may know more."""
+        self.pause(mesh)
+        gitops = GitOps(mesh.cluster, mesh.replica().journal, pauses=True)
+        assert (REVIEWS,) == gitops.due(())
+        gitops.resume(REVIEWS)
+        assert ["disabled", mesh.record.name] == self.paused(mesh)
 
 
 def test_in_a_folder_of_yaml_it_is_brought_back_as_well(tmp_path: Path) -> None:

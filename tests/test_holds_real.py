@@ -27,12 +27,13 @@ from remediator.pipeline.holds import Holds
 from remediator.pipeline.shell import Clock
 from remediator.policies.model import Guards, PolicySet
 from remediator.records.model import Release, Request
+from remediator.traffic.gitops import MARK, RECONCILE
 from remediator.traffic.stamp import stamp_of
 from tests import builders
 from tests.builders import split
 from tests.canaries import Canaries, Json, delivery, main_route
 from tests.processes import wait_until
-from tests.real_world import QUICK, cleared, collection_of, rest_of
+from tests.real_world import QUICK, RECORDS, cleared, collection_of, rest_of
 from tests.servers import ApiServer
 from tests.service import ANY_EVIDENCE, PERMISSIONS, running_service
 from tests.test_pipeline import Loaded, Policies, policy
@@ -158,7 +159,7 @@ def mesh(api_server: ApiServer) -> Iterator[Mesh]:
             clock = Clock(now=lambda: datetime.now(UTC) + late[0])
             bounds = Bounds(max_alert_age=None)
             pipeline = Pipeline(started("guest"), store, Metrics(), executor, bounds=bounds, clock=clock)
-            kept = Holds(pipeline, pauses=AT_ONCE)
+            kept = Holds(pipeline, gitops_pause=True, pauses=AT_ONCE)
             kept.start()
             stack.callback(kept.stop)
             return pipeline
@@ -258,6 +259,28 @@ def test_a_release_ends_it(mesh: Mesh) -> None:
 
     assert mesh.exposed(namespace)
     assert 1 == len(mesh.hold(namespace)["enforcements"])
+
+
+def test_flux_is_told_to_leave_it_alone_until_the_hold_is_over(mesh: Mesh) -> None:
+    def label(body: Json) -> None:
+        body["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"] = "shop"
+
+    def told() -> list[str]:
+        annotations = mesh.canaries.live(namespace)["metadata"]["annotations"]
+        return [annotations[name] for name in (RECONCILE, MARK) if name in annotations]
+
+    namespace = mesh.create()
+    name = mesh.canaries.record(namespace)["metadata"]["name"]
+    mesh.canaries.edit(namespace, label)
+    wait_until(lambda: ["disabled", name] == told(), "Flux is told to leave it alone", DEADLINE_S)
+    mesh.revert(namespace, edited)
+    assert ["disabled", name] == told()
+
+    mesh.canaries.server.request("DELETE", f"{RECORDS}/namespaces/{namespace}/remediations/{name}")
+
+    wait_until(lambda: [] == told(), "Flux takes care of it again", DEADLINE_S)
+    (paused, resumed) = (("Held", "PauseGitOps"), ("Held", "ResumeGitOps"))
+    wait_until(lambda: {paused, resumed} < set(mesh.canaries.story(namespace)), "both are told", DEADLINE_S)
 
 
 def test_it_ends_on_time(mesh: Mesh) -> None:

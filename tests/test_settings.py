@@ -46,6 +46,7 @@ class TestPrecedence:
             budget=Rate(10, 600.0),
             max_alert_age=3600.0,
             approve_within=3600.0,
+            gitops_pause=False,
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -87,6 +88,7 @@ class TestPrecedence:
             "allow-anonymous": "true",
             "mode": "Observe",
             "opt-in": "true",
+            "gitops-pause": "true",
             "budget": "20/1h",
             "max-alert-age": "30m",
             "approve-within": "2h",
@@ -285,7 +287,8 @@ class TestFaults:
             pytest.param(
                 {"REMEDIATOR_PORT": "8080"},
                 "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_APPROVE_WITHIN, "
-                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
+                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_GITOPS_PAUSE, REMEDIATOR_KUBECONFIG, "
+                "REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, "
                 "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",

@@ -256,6 +256,9 @@ class FakeCluster:
     def find(self, ref: TargetRef) -> Snapshot | None:
         raise NotImplementedError
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        raise NotImplementedError
+
     def news(self) -> News:
         raise NotImplementedError
 

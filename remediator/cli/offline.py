@@ -86,6 +86,10 @@ class Offline:
         """One routing object; None if there is none."""
         return self._inventory.get(ref)
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us."""
+        return self._inventory.marked()
+
     def news(self) -> News:
         """Nothing changes in what was read beforehand."""
         return self._inventory.news()

@@ -49,7 +49,7 @@ def serve_with(settings: Settings) -> None:
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    threads = (Housekeeping(cluster, _retention(settings), pipeline.clock.now), Approvals(pipeline), Holds(pipeline))
+    threads = _threads(settings, pipeline)
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -71,6 +71,15 @@ def serve_with(settings: Settings) -> None:
         executor.shutdown()
 
     run(create_app(parts), _serving(settings, parts.draining, start, stop))
+
+
+def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds]:
+    """What goes on besides the requests."""
+    return (
+        Housekeeping(pipeline.cluster, _retention(settings), pipeline.clock.now),
+        Approvals(pipeline),
+        Holds(pipeline, gitops_pause=settings.gitops_pause),
+    )
 
 
 def _retention(settings: Settings) -> timedelta | None:

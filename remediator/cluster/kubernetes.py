@@ -167,6 +167,11 @@ class KubernetesCluster:
         self._routing.require()
         return self._inventory.get(ref)
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._routing.require()
+        return self._inventory.marked()
+
     def news(self) -> News:
         """What the index hears from now on: each event of a watch, and each answer to a patch of ours."""
         return self._inventory.news()

@@ -104,6 +104,11 @@ class LocalCluster:
         self._catalogue.refresh()
         return self._inventory.get(ref)
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._catalogue.refresh()
+        return self._inventory.marked()
+
     def news(self) -> News:
         """What is found changed from now on, whenever the folder is looked at."""
         return self._inventory.news()

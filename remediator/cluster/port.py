@@ -88,6 +88,10 @@ class Cluster(Protocol):
     def find(self, ref: TargetRef) -> Snapshot | None:
         """One routing object by the index; None if there is none. Raises as `routing_to`."""
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        """The routing objects that a GitOps controller was told to leave alone by us (traffic/gitops.py), by the index.
+        Raises as `routing_to`."""
+
     def news(self) -> News:
         """What the index hears from now on of routing objects, of DestinationRules, and of Namespaces."""
 

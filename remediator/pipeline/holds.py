@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -18,6 +19,7 @@ from remediator import logs
 from remediator.errors import ClusterError
 from remediator.outcome import AlertOutcome, Reason, TargetRef
 from remediator.pipeline.enforcing import PAUSES, Enforcing, Look
+from remediator.pipeline.gitops import GitOps
 from remediator.pipeline.shell import Pipeline
 from remediator.pipeline.tools import Limits, Tools
 from remediator.records.ledger import Head
@@ -28,6 +30,8 @@ EVERY_S: Final = 0.5
 has changed, and what is held since a moment ago may have changed before. No request is made for it."""
 LONGEST_WAIT: Final = timedelta(minutes=1)
 """Between two looks at what could not be brought back, or must not be for now."""
+RETRY: Final = timedelta(seconds=5)
+"""Between two tries to tell GitOps anything, or to take it back."""
 _STOP_S: Final = 1.0
 
 _Key = tuple[str, str]
@@ -50,12 +54,20 @@ class _Seen:
 class Holds:
     """Looks after the withdrawals that are held up."""
 
-    def __init__(self, pipeline: Pipeline, *, pauses: tuple[timedelta, ...] = PAUSES) -> None:
+    def __init__(
+        self, pipeline: Pipeline, *, gitops_pause: bool = False, pauses: tuple[timedelta, ...] = PAUSES
+    ) -> None:
         """
         Args:
+            gitops_pause: Flux is told to leave alone what is held.
             pauses: before each enforcement of one record, and so the most that there are.
         """
         self._pipeline = pipeline
+        self._gitops = GitOps(
+            pipeline.cluster, pipeline.journal, gitops_pause, pipeline.ceiling, pipeline.bounds.opt_in
+        )
+        self._resuming: dict[TargetRef, datetime] = {}
+        """When it is tried again to let GitOps take care of an object."""
         self._pauses = pauses
         self._news = pipeline.cluster.news()
         self._seen: dict[_Key, _Seen] = {}
@@ -90,6 +102,7 @@ class Holds:
         self._seen = {key: seen for key, seen in self._seen.items() if key in keys}
         due = [group for group in _by_target(heads) if everything or self._is_due(group, changed, now)]
         list(self._pipeline.executor.map(self._see_to, due))
+        self._resume(heads, now)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -111,6 +124,34 @@ class Holds:
         """The newest first: where it has brought the object back, the others find nothing to do."""
         for head in group:
             self._seen[head.key] = self._after(head, self._looked_at(head, group))
+
+        first = group[0]
+        if not self._gently(lambda: self._gitops.pause(first), f"Flux is not paused for {first.target}"):
+            again = self._pipeline.clock.now() + RETRY
+            known = self._seen[first.key]
+            self._seen[first.key] = replace(known, again_at=min(known.again_at or again, again))
+
+    def _resume(self, heads: Collection[Head], now: datetime) -> None:
+        """Let GitOps take care again of what is not held any more."""
+        found: list[TargetRef] = []
+        self._gently(lambda: found.extend(self._gitops.due(heads)), "what GitOps is to take care of again is not known")
+        self._resuming = {ref: at for ref, at in self._resuming.items() if ref in found}
+        for ref in found:
+            if self._resuming.get(ref, now) <= now:
+                self._resuming[ref] = now + RETRY
+                self._gently(partial(self._gitops.resume, ref), f"Flux is not resumed for {ref}; tried again")
+
+    def _gently(self, act: Callable[[], object], otherwise: str) -> bool:
+        """Do what a hold does not depend on; whether it was done."""
+        try:
+            act()
+        except ClusterError as error:
+            logger.warning("%s: %s", otherwise, error)
+            return False
+        except Exception:  # the outer edge, as below
+            logger.exception("internal error: %s", otherwise)
+            return False
+        return True
 
     def _looked_at(self, head: Head, group: tuple[Head, ...]) -> Look | Exception:
         try:

@@ -33,6 +33,7 @@ class Settings:
     max_alert_age: float
     """Seconds; 0: any age will do."""
     approve_within: float
+    gitops_pause: bool
     """Seconds."""
     threads: int
     max_body: int

@@ -203,6 +203,7 @@ TABLE = (
         "How long a plan of mode Approve waits for a person before it expires.",
         "DURATION",
     ),
+    Setting("gitops-pause", _switch, "false", "Tell Flux to leave alone what is held, on the live object."),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
     Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),
