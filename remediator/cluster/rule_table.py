@@ -22,12 +22,14 @@ class RuleTable:
     by_suffix: dict[str, set[_Name]] = field(default_factory=dict)
 
     def put(self, name: _Name, rule: DestinationRule) -> None:
+        """Add a rule, or put it in the place of the one of this name."""
         self.drop(name)
         self.objects[name] = rule
         index, key = self._place(rule)
         index.setdefault(key, set()).add(name)
 
     def drop(self, name: _Name) -> None:
+        """Forget a rule; nothing happens if it is not there."""
         rule = self.objects.pop(name, None)
         if rule is not None:
             index, key = self._place(rule)
