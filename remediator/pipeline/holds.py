@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Final
 
 from remediator import logs
-from remediator.errors import ClusterError
+from remediator.errors import ClusterError, NotSynced
 from remediator.outcome import AlertOutcome, Reason, TargetRef
 from remediator.pipeline.enforcing import PAUSES, Enforcing, Look
 from remediator.pipeline.gitops import GitOps
@@ -69,6 +69,8 @@ class Holds:
         self._resuming: dict[TargetRef, datetime] = {}
         """When it is tried again to let GitOps take care of an object."""
         self._pauses = pauses
+        self._said: dict[str, str] = {}
+        """What went wrong with that, as it was said in the log."""
         self._news = pipeline.cluster.news()
         self._seen: dict[_Key, _Seen] = {}
         self._stop = threading.Event()
@@ -146,11 +148,16 @@ class Holds:
         try:
             act()
         except ClusterError as error:
-            logger.warning("%s: %s", otherwise, error)
+            if self._said.get(otherwise) != str(error):
+                logger.log(
+                    logging.INFO if isinstance(error, NotSynced) else logging.WARNING, "%s: %s", otherwise, error
+                )
+            self._said[otherwise] = str(error)
             return False
         except Exception:  # the outer edge, as below
             logger.exception("internal error: %s", otherwise)
             return False
+        self._said.pop(otherwise, None)
         return True
 
     def _looked_at(self, head: Head, group: tuple[Head, ...]) -> Look | Exception:
