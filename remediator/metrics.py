@@ -36,6 +36,24 @@ _AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 36
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+_WRITERS = (
+    *("argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller", "helm"),
+    *("flagger", "rollouts-controller", "istioctl"),
+)
+"""Field managers that have a label of their own; all of kubectl's commands (`kubectl-edit`) are one more."""
+
+
+def writer_label(manager: str) -> str:
+    """A field manager as a label: of the bounded set of those that are known, else `other`; `unknown` for none.
+
+    >>> writer_label("kubectl-edit"), writer_label("our-deploy-script"), writer_label("")
+    ('kubectl', 'other', 'unknown')
+    """
+    if manager == "kubectl" or manager.startswith("kubectl-"):
+        return "kubectl"
+    return manager if manager in _WRITERS else "other" if manager else "unknown"
+
+
 class Attempt(StrEnum):
     """How the sending of one patch ended: the label `result`."""
 
@@ -93,6 +111,11 @@ class Metrics:
         self._verifications = self._counter("verifications", "Patches whose verification came to its end.", "verdict")
         for verdict in VerificationVerdict:
             self._verifications.labels(verdict.value)
+        self._holds = self._gauge("holds_active", "Remediations whose withdrawal is held up now.")
+        self._enforcements = self._counter(
+            "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
+        )
+        self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
         watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
         watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
@@ -195,6 +218,18 @@ class Metrics:
     def verification(self, verdict: VerificationVerdict) -> None:
         """Count one verification that came to its end."""
         self._verifications.labels(verdict.value).inc()
+
+    def observe_holds(self, count: float) -> None:
+        """Set the gauge of holds; NaN where the records are not known."""
+        self._holds.set(count)
+
+    def held(self, writer: str) -> None:
+        """Count one withdrawal that was brought back; `writer` is the field manager that had undone it."""
+        self._enforcements.labels(writer_label(writer)).inc()
+
+    def hold_lost(self, writer: str) -> None:
+        """Count one hold that was given up."""
+        self._lost.labels(writer_label(writer)).inc()
 
     def heartbeat(self) -> None:
         """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     RELEASED = "Released"
     CHANGED_SINCE = "ChangedSince"
     NOT_APPLIED = "NotApplied"
+    HELD = "Held"
+    HOLD_LOST = "HoldLost"
     INTERRUPTED = "Interrupted"
     FORBIDDEN = "Forbidden"
     REJECTED = "Rejected"

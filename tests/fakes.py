@@ -13,6 +13,7 @@ from typing import Any
 import jsonpatch
 
 from remediator.cluster.inventory import Inventory, reference
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.cooldown import Made
@@ -23,7 +24,7 @@ from remediator.owners import Rollout, read_rollout
 from remediator.records.events import Event
 from remediator.records.ledger import Head, Tally, head
 from remediator.records.model import Remediation, Status
-from remediator.records.moments import moments
+from remediator.records.moments import is_held, moments
 from remediator.records.pauses import FLEET
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
@@ -71,6 +72,11 @@ class FakeCluster:
         self._bump(body)
         self.put(body, indexed=indexed)
 
+    def lose(self, ref: TargetRef) -> None:
+        """Delete an object, as somebody else would."""
+        del self.stored[ref]
+        self._index.drop(ref.kind, ref.namespace, ref.name)
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -85,6 +91,15 @@ class FakeCluster:
 
     def routing(self) -> tuple[Snapshot, ...]:
         return tuple(self._index.routing())
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        return self._index.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        return self._index.marked()
+
+    def news(self) -> News:
+        return self._index.news()
 
     def read(self, ref: TargetRef) -> Snapshot:
         self.step("get")
@@ -262,6 +277,13 @@ class FakeLedger:
     def unverified(self, since: datetime) -> tuple[Head, ...]:
         found = ((moments(each).unverified_at, each) for each in self._indexed())
         return tuple(head(each) for at, each in found if at is not None and at > since)
+
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if is_held(each, now))
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        found = (each for each in self._indexed() if each.intent.target.uid == target_uid)
+        return tuple(head(each) for each in found if moments(each).let_go or each.taken_back)
 
     def latest(self, target_uid: str) -> Made | None:
         made = [each for each in self._indexed() if each.intent.target.uid == target_uid]

@@ -19,6 +19,7 @@ from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.records.events import Event
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.ledger import Head, Ledger, Tally, head
 from remediator.records.model import (
     Accusation,
@@ -122,6 +123,9 @@ TAKEN_BACK = replace(
         errors=(Errors(REVIEWS.host, 0.051, None, 0.04),),
         withdrawn_at=NOON + timedelta(seconds=75),
         concluded_at=NOON + timedelta(minutes=3),
+    ),
+    hold=Hold(
+        (Enforcement(NOON, "kubectl-edit", "41", LATE), Enforcement(LATE, "", "42")), NOON + timedelta(hours=2), "helm"
     ),
     undo=Undoing(Request("ann", "not it"), NOON + timedelta(hours=1), NOON + timedelta(hours=1, seconds=2)),
 )
@@ -437,6 +441,31 @@ class LedgerContract:
         assert [("shop", "b"), ("web", "a")] == keys(world.ledger.taken_back("uid-1"))
         assert [("shop", "a")] == keys(world.ledger.taken_back("uid-2"))
         assert () == world.ledger.taken_back("uid-3")
+
+    def test_knows_what_is_held_up_and_until_when(self, world: LedgerWorld) -> None:
+        """As long as it is applied, not over, not given back, not released and not lost."""
+        late, release = NOON + timedelta(hours=1), Release(Request("ann"), NOON + timedelta(minutes=5))
+        lost = Hold((Enforcement(NOON, "helm", "41", LATE),), NOON + timedelta(minutes=5), "helm")
+        statuses = {
+            "held": APPLIED,
+            "released": replace(APPLIED, release=release),
+            "lost": replace(APPLIED, hold=lost),
+            "tested": replace(APPLIED, hold=replace(lost, lost_at=None)),
+            "undone": TAKEN_BACK,
+            "failed": replace(APPLIED, phase=Phase.FAILED),
+        }
+        for name, status in statuses.items():
+            world.ledger.conclude(replace(world.ledger.create(record(name, hold_until=late)), status=status))
+        world.ledger.conclude(replace(world.ledger.create(record("unheld")), status=APPLIED))
+
+        world.eventually(lambda: 7 == len([each for each in world.ledger.heads() if each.phase is not Phase.PLANNED]))
+
+        before = late - timedelta(microseconds=1)
+        assert [("shop", "held"), ("shop", "tested")] == [each.key for each in world.ledger.holding(before)]
+        assert () == world.ledger.holding(late)
+        let_go = [("shop", "lost"), ("shop", "released"), ("shop", "undone")]
+        assert let_go == [each.key for each in world.ledger.let_go("uid-1")]
+        assert () == world.ledger.let_go("uid-2")
 
     def test_a_rewritten_record_answers_what_it_now_says(self, world: LedgerWorld) -> None:
         made = world.ledger.create(record(also=(companion("beef"),)))

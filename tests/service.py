@@ -29,8 +29,9 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 _LONGEST_ANSWER = 120.0
 
-UNGUARDED = policy(guards={"stableReady": "0%", "cooldown": "0s"})
-"""Where the guards are not what is tested: no pods run here, and tests fire alerts in quick succession."""
+UNGUARDED = policy(guards={"stableReady": "0%", "cooldown": "0s", "hold": "0s"})
+"""Where the guards are not what is tested: no pods run here, tests fire alerts in quick succession, and somebody puts
+the traffic back to see what the next delivery does."""
 ANY_EVIDENCE = ("--max-alert-age", "0", "--budget", "off")
 """The same for what the service is told: the alerts of tests began long ago, and there are many."""
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
 from remediator.owners import Driver, Lever, Owner
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -187,6 +188,7 @@ intents = st.builds(
         st.builds(Companion, fingerprint=said, alertname=words, starts_at=moments, policy=said, suspect=suspects),
         max_size=3,
     ).map(tuple),
+    mirrors=st.sampled_from(MirrorScope),
     hold_until=st.none() | moments,
     request=st.none() | requests,
     owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
@@ -222,6 +224,16 @@ statuses = st.builds(
         st.builds(Resolution, fingerprint=said, at=moments, after_s=st.none() | st.floats(0, 1e9)), max_size=3
     ).map(tuple),
     undo=st.none() | st.builds(Undoing, request=requests, requested_at=moments, done_at=st.none() | moments),
+    hold=st.none()
+    | st.builds(
+        Hold,
+        enforcements=st.lists(
+            st.builds(Enforcement, at=moments, writer=words, resource_version=words, done_at=st.none() | moments),
+            max_size=3,
+        ).map(tuple),
+        lost_at=moments,
+        lost_to=words,
+    ),
     verdicts=st.lists(
         st.builds(Verdict, guard=said, reason=st.none() | st.sampled_from(Reason), message=words), max_size=3
     ).map(tuple),

@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from remediator import settings
-from remediator.cli import situation
+from remediator.cli import news, situation
 from remediator.cli.main import program
 from tests import builders
 from tests.contract import manifest
@@ -245,7 +245,8 @@ class TestPlan:
         assert ", mode Enforce, capped to Observe by REMEDIATOR_MODE" in look("explain", "-f", "shop").stdout
 
     @pytest.mark.parametrize("command", ["plan", "explain"])
-    def test_guards_that_are_not_enforced_are_said(self, command: str) -> None:
+    def test_guards_that_are_not_enforced_are_said(self, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(news, "NOT_ENFORCED", {"hold": "spec.guards.hold"})
         policy = builders.policy(guards={"hold": "1h", "cooldown": "1h", "maxTargets": 1})
         Path("policies.yaml").write_text(yaml.safe_dump(policy))
         text = look(command, "-f", "shop").stdout

@@ -26,6 +26,7 @@ from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import MANUAL, Action, MirrorScope, Mode
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -492,6 +493,22 @@ class TestShow:
             "  remediator rollback shop/reviews --suspect v2 --manifests mesh",
             "  remediator stop-mirror shop/reviews --suspect v2 --manifests mesh",
         ] == shown(NEWER)[-3:]
+
+    def test_what_a_hold_did_is_told_with_the_times(self, cluster: LocalCluster) -> None:
+        found = cluster.ledger.read("shop", NAME)
+        at = found.status.applied_at or found.intent.alert.starts_at
+        began = [at + timedelta(minutes=minutes) for minutes in (1, 2)]
+        times = Enforcement(began[0], "helm", "41", began[0] + timedelta(seconds=0.08)), Enforcement(began[1], "", "42")
+        hold = Hold(times, at + timedelta(minutes=3), "kubectl-edit")
+        cluster.ledger.conclude(replace(found, status=replace(found.status, hold=hold)))
+
+        told = [line.split(", ", 1)[1] for line in shown(NAME) if line.startswith(("  held ", "  hold lost "))]
+
+        assert [
+            "brought back in 80ms, against helm",
+            "not known to be brought back, against somebody unknown",
+            "to kubectl-edit",
+        ] == [words.split("  ")[0] for words in told]
 
     def test_a_plan_that_waits_tells_how_to_answer_it(self, cluster: LocalCluster) -> None:
         edit(lambda body: body.update(spec=REVIEWS["spec"]))

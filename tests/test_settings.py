@@ -49,6 +49,7 @@ class TestPrecedence:
             known_bad=7 * 86400.0,
             prometheus_url=None,
             verify_within=120.0,
+            gitops_pause=False,
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -90,6 +91,7 @@ class TestPrecedence:
             "allow-anonymous": "true",
             "mode": "Observe",
             "opt-in": "true",
+            "gitops-pause": "true",
             "budget": "20/1h",
             "max-alert-age": "30m",
             "approve-within": "2h",
@@ -319,6 +321,7 @@ class TestFaults:
                 {"REMEDIATOR_PORT": "8080"},
                 "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_APPROVE_WITHIN, "
                 "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KNOWN_BAD, "
+                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_GITOPS_PAUSE, "
                 "REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "

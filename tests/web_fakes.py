@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from remediator.alerts import Alert, Notification
 from remediator.cluster.inventory import Inventory
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
@@ -196,6 +197,9 @@ class FakePipeline:
     def awaiting(self) -> float:
         return 2
 
+    def holding(self) -> float:
+        return 3
+
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         self.answers.append(approval)
         record = replace(self.ledger.read(namespace, name), approval=approval)
@@ -266,6 +270,15 @@ class FakeCluster:
         return tuple(index.routing())
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        raise NotImplementedError
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        raise NotImplementedError
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        raise NotImplementedError
+
+    def news(self) -> News:
         raise NotImplementedError
 
     def read(self, ref: TargetRef) -> Snapshot:

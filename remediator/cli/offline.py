@@ -13,6 +13,7 @@ from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.cluster.roster import Roster
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
@@ -81,6 +82,18 @@ class Offline:
     def routing(self) -> tuple[Snapshot, ...]:
         """Every routing object."""
         return tuple(self._inventory.routing())
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object; None if there is none."""
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us."""
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """Nothing changes in what was read beforehand."""
+        return self._inventory.news()
 
     def read(self, ref: TargetRef) -> Snapshot:
         """One routing object. Raises NotFound."""

@@ -127,7 +127,18 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
         yield "resolved", each.at, (f"{each.fingerprint}, " if intent.also else "") + after
     if status.release:
         yield "released", status.release.at, f"by {asked(status.release.request)}"
+    yield from _holding(status)
     yield from _undoing(status)
+
+
+def _holding(status: Status) -> Iterator[tuple[str, datetime, str]]:
+    """How often the withdrawal was brought back, and whether that was given up."""
+    hold = status.hold
+    for each in hold.enforcements if hold else ():
+        took = f"brought back in {_between(each.at, each.done_at)}" if each.done_at else "not known to be brought back"
+        yield "held", each.at, f"{took}, against {each.writer or 'somebody unknown'}"
+    if hold and hold.lost_at:
+        yield "hold lost", hold.lost_at, f"to {hold.lost_to or 'somebody unknown'}"
 
 
 def _answering(record: Remediation) -> Iterator[tuple[str, datetime, str]]:

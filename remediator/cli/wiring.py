@@ -19,6 +19,7 @@ from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
+from remediator.pipeline.holds import Holds
 from remediator.pipeline.housekeeping import Housekeeping
 from remediator.pipeline.verifying import Verifying
 from remediator.policies.load import PolicyStore
@@ -50,8 +51,7 @@ def serve_with(settings: Settings) -> None:
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
-    background = (cluster, news, housekeeping, Approvals(pipeline), _verifying(settings, pipeline))
+    background = (cluster, news, *_threads(settings, pipeline))
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -74,6 +74,16 @@ def serve_with(settings: Settings) -> None:
         executor.shutdown()
 
     run(create_app(parts), _serving(settings, parts.draining, start, stop))
+
+
+def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds, Verifying]:
+    """What goes on besides the requests."""
+    return (
+        Housekeeping(pipeline.cluster, _retention(settings), pipeline.clock.now),
+        Approvals(pipeline),
+        Holds(pipeline, gitops_pause=settings.gitops_pause),
+        _verifying(settings, pipeline),
+    )
 
 
 def _retention(settings: Settings) -> timedelta | None:

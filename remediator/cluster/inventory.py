@@ -6,19 +6,21 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from remediator.cluster.drivers import DRIVERS, DriverTable
 from remediator.cluster.drivers import read as read_driver
+from remediator.cluster.news import News
 from remediator.cluster.port import Snapshot
+from remediator.cluster.rule_table import RuleTable, discard
 from remediator.guards import switch
 from remediator.outcome import TargetRef
 from remediator.owners import Driving, Owner, claims
-from remediator.traffic import subsets, virtualservice
+from remediator.traffic import gitops, subsets, virtualservice
 from remediator.traffic.hosts import Host
-from remediator.traffic.subsets import DestinationRule, Rules
+from remediator.traffic.subsets import Rules
 from remediator.traffic.view import RouteChange
 
 VIRTUAL_SERVICE: Final = virtualservice.KIND
@@ -73,6 +75,8 @@ class _Packed:
     changed: RouteChange | None
     """What managedFields told, which are not kept."""
     claimed: tuple[Owner, ...]
+    marked: bool
+    """As of traffic/gitops.py."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> _Packed:
@@ -84,6 +88,7 @@ class _Packed:
             delegates=virtualservice.delegates(slim),
             changed=virtualservice.last_change(body),
             claimed=claims(body),
+            marked=gitops.marked(slim) is not None,
         )
 
     def body(self) -> dict[str, Any]:
@@ -98,10 +103,13 @@ class _RoutingTable:
     objects: dict[_Name, _Packed] = field(default_factory=dict)
     by_host: dict[Host, set[_Name]] = field(default_factory=dict)
     by_delegate: dict[_Name, set[_Name]] = field(default_factory=dict)
+    marked: set[_Name] = field(default_factory=set)
 
     def put(self, name: _Name, packed: _Packed) -> None:
         self.drop(name)
         self.objects[name] = packed
+        if packed.marked:
+            self.marked.add(name)
         for host in packed.hosts:
             self.by_host.setdefault(host, set()).add(name)
         for delegate in packed.delegates:
@@ -111,48 +119,14 @@ class _RoutingTable:
         packed = self.objects.pop(name, None)
         if packed is None:
             return
+        self.marked.discard(name)
         for host in packed.hosts:
-            _discard(self.by_host, host, name)
+            discard(self.by_host, host, name)
         for delegate in packed.delegates:
-            _discard(self.by_delegate, delegate, name)
+            discard(self.by_delegate, delegate, name)
 
     def roots(self, delegate: _Name) -> tuple[_Packed, ...]:
         return tuple(self.objects[name] for name in sorted(self.by_delegate.get(delegate, ())))
-
-
-@dataclass(slots=True)
-class _RuleTable:
-    """DestinationRules: by name, by exact host, and by what a wildcard host ends with."""
-
-    objects: dict[_Name, DestinationRule] = field(default_factory=dict)
-    by_host: dict[str, set[_Name]] = field(default_factory=dict)
-    by_suffix: dict[str, set[_Name]] = field(default_factory=dict)
-
-    def put(self, name: _Name, rule: DestinationRule) -> None:
-        self.drop(name)
-        self.objects[name] = rule
-        index, key = self._place(rule)
-        index.setdefault(key, set()).add(name)
-
-    def drop(self, name: _Name) -> None:
-        rule = self.objects.pop(name, None)
-        if rule is not None:
-            index, key = self._place(rule)
-            _discard(index, key, name)
-
-    def covering(self, hosts: Iterable[Host]) -> Rules:
-        """The rules that may speak of any of `hosts`, in the order of their names."""
-        names: set[_Name] = set()
-        for host in hosts:
-            names |= self.by_host.get(host, set())
-            if self.by_suffix:
-                # As many look-ups as the host has characters, however many rules there are.
-                for start in range(len(host) + 1):
-                    names |= self.by_suffix.get(host[start:], set())
-        return Rules(tuple(self.objects[name] for name in sorted(names)))
-
-    def _place(self, rule: DestinationRule) -> tuple[dict[str, set[_Name]], str]:
-        return (self.by_suffix, rule.host[1:]) if rule.host.startswith("*") else (self.by_host, rule.host)
 
 
 class Inventory:
@@ -166,10 +140,18 @@ class Inventory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
-        self._rules = _RuleTable()
         self._drivers = DriverTable()
+        self._rules = RuleTable()
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
+        self._readers: tuple[News, ...] = ()
+
+    def news(self) -> News:
+        """What changes from now on."""
+        made = News()
+        with self._lock:
+            self._readers = (*self._readers, made)
+        return made
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Add the object, or put it in the place of the one of its kind, namespace and name."""
@@ -189,6 +171,7 @@ class Inventory:
                 self._drivers.put(driver)
         elif ref.kind == NAMESPACE:
             self._set_mode(ref.name, switch.annotated(body, switch.ANNOTATION))
+        self._tell(ref)
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget the object; nothing happens if it is not there."""
@@ -201,6 +184,7 @@ class Inventory:
                 self._drivers.drop(kind, (namespace, name))
             elif kind == NAMESPACE:
                 self._modes.pop(name, None)
+        self._tell(TargetRef(kind, namespace, name))
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
@@ -220,6 +204,11 @@ class Inventory:
             snapshot = self._find(name)
             if snapshot is not None:
                 yield snapshot
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """The routing objects that a GitOps controller was told to leave alone by us, by namespace and name."""
+        with self._lock:
+            return tuple(TargetRef(VIRTUAL_SERVICE, *name) for name in sorted(self._routing.marked))
 
     def get(self, ref: TargetRef) -> Snapshot | None:
         """The routing object that is so named; None if there is none."""
@@ -241,6 +230,10 @@ class Inventory:
         with self._lock:
             found = {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
             return found | self._drivers.counts()
+
+    def _tell(self, ref: TargetRef) -> None:
+        for reader in self._readers:
+            reader.tell(ref)
 
     def _set_mode(self, namespace: str, mode: str | None) -> None:
         with self._lock:
@@ -291,10 +284,3 @@ def _snapshot(body: dict[str, Any], found: _Found) -> Snapshot:
 def _name(body: Mapping[str, Any]) -> _Name:
     ref = reference(body)
     return ref.namespace, ref.name
-
-
-def _discard(index: dict[Any, set[_Name]], key: object, name: _Name) -> None:
-    names = index[key]
-    names.discard(name)
-    if not names:
-        del index[key]

@@ -16,6 +16,7 @@ from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Inventory
 from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
+from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import readiness
@@ -162,6 +163,20 @@ class KubernetesCluster:
         """Every routing object. Raises as `routing_to`."""
         self._routing.require()
         return tuple(self._inventory.routing())
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object by the index; None if there is none. Raises as `routing_to`."""
+        self._routing.require()
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._routing.require()
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """What the index hears from now on: each event of a watch, and each answer to a patch of ours."""
+        return self._inventory.news()
 
     def read(self, ref: TargetRef) -> Snapshot:
         """Read one routing object from the API server, past the index, and the Rollouts that drive it.

@@ -19,6 +19,7 @@ from remediator.cluster.identity import presented, stored
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
 from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.roster import Roster
 from remediator.cluster.writer import Gate, Right
@@ -98,6 +99,20 @@ class LocalCluster:
         """Every routing object. Raises as `routing_to`."""
         self._catalogue.refresh()
         return tuple(self._inventory.routing())
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object; None if there is none. Raises as `routing_to`."""
+        self._catalogue.refresh()
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._catalogue.refresh()
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """What is found changed from now on, whenever the folder is looked at."""
+        return self._inventory.news()
 
     def read(self, ref: TargetRef) -> Snapshot:
         """Read one routing object from its file.

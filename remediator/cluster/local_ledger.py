@@ -151,6 +151,16 @@ class LocalLedger:
         self._catalogue.refresh()
         return self._archive.unverified(since)
 
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        """The head of every record whose withdrawal is held up. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.holding(now)
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this object whose suspect may have had traffic again. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.let_go(target_uid)
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object. Raises as `heads`."""
         self._catalogue.refresh()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from remediator.cluster.news import News
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Driving, Owner, Rollout
@@ -104,6 +105,16 @@ class Cluster(Protocol):
 
     def routing(self) -> tuple[Snapshot, ...]:
         """Every routing object. Raises as `routing_to`."""
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object by the index; None if there is none. Raises as `routing_to`."""
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """The routing objects that a GitOps controller was told to leave alone by us (traffic/gitops.py), by the index.
+        Raises as `routing_to`."""
+
+    def news(self) -> News:
+        """What the index hears from now on of routing objects, of DestinationRules, and of Namespaces."""
 
     def read(self, ref: TargetRef) -> Snapshot:
         """Read one routing object from its source, past the index.

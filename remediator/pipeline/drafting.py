@@ -85,6 +85,7 @@ def _intent(work: Work, case: Case, now: datetime) -> Intent:
         patch=(),
         undo=(),
         stable=case.demand.stable or named_stable(work.snapshot.body),
+        mirrors=case.policy.target.mirrors,
         hold_until=now + case.policy.guards.hold,
         request=case.request,
         owner=work.snapshot.owner,

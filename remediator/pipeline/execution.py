@@ -32,12 +32,13 @@ from remediator.pipeline.overruling import (
     rejection,
     settle_others,
 )
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.refusing import is_unsettled, recorded
 from remediator.pipeline.settling import settle
 from remediator.pipeline.tools import Tools
 from remediator.policies.model import Mode
-from remediator.records.model import PHASES, Phase, Remediation
+from remediator.records.model import Phase, Remediation
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 

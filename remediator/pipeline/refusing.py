@@ -11,10 +11,11 @@ from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.drafting import draft_refused, key_of
 from remediator.pipeline.guarding import Denied
 from remediator.pipeline.overruling import latest
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.rows import reason_of
 from remediator.pipeline.settling import is_made, settle
 from remediator.records.journal import Journal
-from remediator.records.model import PHASES, Conclusion, Phase, Remediation
+from remediator.records.model import Conclusion, Phase, Remediation
 from remediator.records.moments import moments
 
 _KEPT = (Phase.OBSERVED, Phase.AWAITING_APPROVAL, Phase.REJECTED)

@@ -6,10 +6,11 @@ from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import NotFound
 from remediator.outcome import Outcome, Reason
 from remediator.owners import Lever
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.telling import announce
 from remediator.records.events import Event
 from remediator.records.journal import Journal
-from remediator.records.model import PHASES, Conclusion, Phase, Remediation
+from remediator.records.model import Conclusion, Phase, Remediation
 from remediator.traffic import undo
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal

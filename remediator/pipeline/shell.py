@@ -152,6 +152,13 @@ class Pipeline:
         except ClusterError:
             return nan
 
+    def holding(self) -> float:
+        """How many withdrawals are held up, in the whole fleet; NaN while the records are not known. Never raises."""
+        try:
+            return len(self.cluster.ledger.holding(self.clock.now()))
+        except ClusterError:
+            return nan
+
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         """Take a person's answer to a plan that waits for one, and carry it out.
 

@@ -101,7 +101,7 @@ class Guards:
     """When nothing is changed."""
 
 
-NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType({"hold": "spec.guards.hold"})
+NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType({})
 """Guards that are read and checked, and that nothing obeys yet: field → key."""
 
 

@@ -139,6 +139,13 @@ class Ledger(Protocol):
         """The head of every record made later than `since`, if it is not known yet whether it worked; by namespace and
         name. Raises as `heads`."""
 
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        """The head of every record whose withdrawal is held up at `now`; by namespace and name. Raises as `heads`."""
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of the routing object with this uid whose suspect may have had traffic again since,
+        by an undo, a release or a lost hold; by namespace and name. Raises as `heads`."""
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of the routing object with this uid, whatever became of that; None: there was none. Raises as
         `heads`."""

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Final
 
 from remediator.guards.verdict import Verdict
-from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.outcome import Reason, TargetRef
 from remediator.owners import Lever, Owner
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
+from remediator.records.hold import Hold
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
@@ -46,16 +47,6 @@ class Phase(StrEnum):
     def finished(self) -> bool:
         """Whether nothing more is to be done about it."""
         return self not in (Phase.PLANNED, Phase.AWAITING_APPROVAL)
-
-
-PHASES: Final[Mapping[Outcome, Phase]] = {
-    Outcome.APPLIED: Phase.APPLIED,
-    Outcome.OBSERVED: Phase.OBSERVED,
-    Outcome.AWAITING_APPROVAL: Phase.AWAITING_APPROVAL,
-    Outcome.UNCHANGED: Phase.EXPIRED,
-    Outcome.DENIED: Phase.FAILED,
-}
-"""What an alert's outcome makes of the record that was begun for it. `Failed` leaves it as it is: it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +117,8 @@ class Intent:
     stable: str | None = None
     """Who gets the traffic, as the policy names it; None: the route's other destinations."""
     also: tuple[Companion, ...] = ()
+    mirrors: MirrorScope = MirrorScope.SUSPECT
+    """Which mirrors `RemoveMirrors` takes."""
     hold_until: datetime | None = None
     request: Request | None = None
     """None: an alert asked."""
@@ -215,6 +208,7 @@ class Status:
     resolved: tuple[Resolution, ...] = ()
     undo: Undoing | None = None
     release: Release | None = None
+    hold: Hold | None = None
     verdicts: tuple[Verdict, ...] = ()
     """What each guard said, when they were asked last."""
     judged_at: datetime | None = None
@@ -263,7 +257,7 @@ class Remediation:
     @property
     def approved(self) -> bool:
         """Whether a person said yes to it."""
-        return self.approval is not None and self.approval.approved
+        return bool(self.approval and self.approval.approved)
 
     @property
     def refused(self) -> bool:
@@ -280,10 +274,9 @@ class Remediation:
         """Whom those of its alerts accuse that are not over; nobody where a person asked for it, or took it back."""
         if self.intent.request is not None or self.taken_back:
             return frozenset()
-        over = {each.fingerprint for each in self.status.resolved}
-        also = ((each.fingerprint, each.suspect) for each in self.intent.also)
-        alerts = ((self.intent.alert.fingerprint, self.intent.suspect), *also)
-        return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
+        intent, over = self.intent, {each.fingerprint for each in self.status.resolved}
+        also = {each.suspect for each in intent.also if each.fingerprint not in over}
+        return frozenset(also | (set() if intent.alert.fingerprint in over else {intent.suspect}))
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:
         """This record as `end` says, since `now`."""

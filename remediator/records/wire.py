@@ -8,7 +8,7 @@ from typing import Any
 from remediator.errors import InputError
 from remediator.outcome import TargetRef
 from remediator.owners import Driver, Lever, Owner
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.conditions import without_empty
 from remediator.records.model import (
     GROUP,
@@ -94,6 +94,7 @@ def render_intent(intent: Intent) -> Json:
         "suspect": _suspect_json(intent.suspect),
         "stable": intent.stable,
         "actions": [action.value for action in intent.actions],
+        "mirrors": intent.mirrors.value if intent.mirrors is not MirrorScope.SUSPECT else None,
         "mode": intent.mode.value,
         "changes": list(intent.changes),
         "patch": list(intent.patch),
@@ -151,6 +152,7 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         undo=_operations(spec.get("undo")),
         stable=optional(spec, "stable"),
         also=tuple(_companion(each) for each in spec.get("also") or ()),
+        mirrors=MirrorScope(spec.get("mirrors") or MirrorScope.SUSPECT),
         hold_until=parse_time(hold) if hold else None,
         request=parse_request(request) if request else None,
         owner=_owner(owner) if owner else None,

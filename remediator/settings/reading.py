@@ -34,6 +34,7 @@ class Settings:
     max_alert_age: float
     """Seconds; 0: any age will do."""
     approve_within: float
+    gitops_pause: bool
     """Seconds."""
     known_bad: float
     """Seconds; 0: as long as there is the record."""

@@ -252,6 +252,7 @@ TABLE = (
         "How long a suspect's traffic may take to end; then a person is told. Half of it must hold two scrapes.",
         "DURATION",
     ),
+    Setting("gitops-pause", _switch, "false", "Tell Flux to leave alone what is held, on the live object."),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
     Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),

@@ -33,6 +33,9 @@ class Remediates(Protocol):
     def awaiting(self) -> float:
         """How many plans wait for a person's yes or no; NaN while the records are not known. Never raises."""
 
+    def holding(self) -> float:
+        """How many withdrawals are held up; NaN while the records are not known. Never raises."""
+
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         """Give back the traffic that a remediation took away.
 

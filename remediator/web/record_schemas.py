@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
 from remediator.owners import Driver, Lever
-from remediator.policies.model import Action, Mode
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
-from remediator.verification.model import Side, VerificationVerdict
+from remediator.web.aftermath_schemas import hold, verification
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
 from remediator.web.gate import NAME, VERSION_LABEL
 from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
@@ -74,6 +74,9 @@ def _spec() -> Schema:
                 "target": closed({"apiVersion": TEXT, "kind": TEXT, "name": TEXT, "uid": TEXT}),
                 "suspect": _SUSPECT,
                 "stable": said("Who gets the traffic; without it the route's other destinations.", TEXT),
+                "mirrors": said(
+                    "Which mirrors are taken; without it those to the suspect.", {"enum": list(MirrorScope)}
+                ),
                 "actions": array({"enum": list(Action)}),
                 "mode": {"enum": list(Mode)},
                 "changes": said("What was to be changed: old → new.", array(TEXT)),
@@ -85,7 +88,9 @@ def _spec() -> Schema:
                 "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
+            optional=(
+                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
+            ),
         ),
     )
 
@@ -109,11 +114,12 @@ def _status() -> Schema:
         "resolved": said("Alerts that are over.", array(_resolution())),
         "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
         "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "hold": said("What has become of the hold.", hold()),
         "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
         "judgedAt": TIME,
         "askedAt": TIME,
         "heardAt": TIME,
-        "verification": said("Whether it worked, by what Prometheus counted.", _verification()),
+        "verification": said("Whether it worked, by what Prometheus counted.", verification()),
         "conditions": array(_condition()),
     }
     return said("What became of it.", closed(fields, optional=tuple(set(fields) - {"phase"})))
@@ -128,28 +134,6 @@ def _resolution() -> Schema:
             "after": said("The same, as Prometheus writes durations.", TEXT),
         },
         optional=("afterSeconds", "after"),
-    )
-
-
-def _verification() -> Schema:
-    number: Schema = {"type": "number", "minimum": 0}
-    figure = {"host": TEXT, "version": TEXT, "side": {"enum": list(Side)}}
-    counts = {"before": number, "after": number, "floor": said("The most that counts as none.", number)}
-    ratios = {"before": number, "others": said("Of the versions that are no suspects.", number), "after": number}
-    return closed(
-        {
-            "verdict": {"enum": list(VerificationVerdict)},
-            "at": TIME,
-            "message": TEXT,
-            "windowSeconds": number,
-            "figures": said("Requests in a window.", array(closed(figure | counts, optional=("version",)))),
-            "errors": said(
-                "Shares that failed, 0 to 1.", array(closed({"host": TEXT} | ratios, optional=tuple(ratios)))
-            ),
-            "withdrawnAt": TIME,
-            "concludedAt": said("Since when it is final.", TIME),
-        },
-        optional=("message", "windowSeconds", "figures", "errors", "withdrawnAt", "concludedAt"),
     )
 
 
