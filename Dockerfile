@@ -6,6 +6,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY pyproject.toml README.md ./
 COPY remediator remediator
 COPY policies policies
+COPY rules rules
 COPY chart chart
 RUN /opt/remediator/bin/pip install . \
  && /opt/remediator/bin/pip uninstall --yes pip \

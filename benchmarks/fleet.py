@@ -121,7 +121,8 @@ def policy(*, endpoints: bool = False) -> Json:
     Args:
         endpoints: whether those of the stable version are counted, which takes two requests more.
     """
-    guards = {"cooldown": "0s", "stableReady": "80%" if endpoints else "0%"}
+    # Between two rounds the traffic is put back, and nobody is to answer that.
+    guards = {"cooldown": "0s", "hold": "0s", "stableReady": "80%" if endpoints else "0%"}
     actions = ["RevertToStable", "RemoveMirrors"]
     return {
         "apiVersion": "remediator.io/v1alpha1",

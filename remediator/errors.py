@@ -4,7 +4,9 @@ RemediatorError
 ├── InputError               what we were given is wrong: tell the giver, do not retry
 │   ├── NotificationError      HTTP 400
 │   ├── PolicyError            keep the last good set; `check` and `serve` print every fault
+│   ├── PolicyTestError        exit 1; `test` prints every fault, and runs nothing
 │   └── SettingsError          exit 1
+├── Unanswered             Prometheus gave no answer that can be believed: nothing is known, and it may be asked again
 └── ClusterError             the other side said no, or nothing
     ├── Conflict               the object moved: read it again, plan again (409, a failed `test`)
     ├── AlreadyExists          somebody was quicker: read theirs, and go on from it (409 to a create)
@@ -62,6 +64,18 @@ class PolicyError(InputError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+class PolicyTestError(InputError):
+    """One or more faults in tests of policies; all faults of all files, in the order of the files."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class Unanswered(RemediatorError):
+    """Prometheus gave no answer that can be believed. Nothing is known; it may be asked again."""
 
 
 class ClusterError(RemediatorError):

@@ -6,9 +6,11 @@ Label values are bounded: names of policies, words of outcome.py, HTTP codes and
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 from typing import Protocol
 
 from prometheus_client import (
@@ -23,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 
 import remediator
 from remediator.outcome import AlertOutcome
+from remediator.verification.model import VerificationVerdict
 
 NO_POLICY = "none"
 """The label `policy` of an outcome for which no policy was found."""
@@ -31,6 +34,24 @@ _ANSWERS = ("200", "400", "401", "413", "503")
 _REMEDIATION_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+_WRITERS = (
+    *("argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller", "helm"),
+    *("flagger", "rollouts-controller", "istioctl"),
+)
+"""Field managers that have a label of their own; all of kubectl's commands (`kubectl-edit`) are one more."""
+
+
+def writer_label(manager: str) -> str:
+    """A field manager as a label: of the bounded set of those that are known, else `other`; `unknown` for none.
+
+    >>> writer_label("kubectl-edit"), writer_label("our-deploy-script"), writer_label("")
+    ('kubectl', 'other', 'unknown')
+    """
+    if manager == "kubectl" or manager.startswith("kubectl-"):
+        return "kubectl"
+    return manager if manager in _WRITERS else "other" if manager else "unknown"
 
 
 class Attempt(StrEnum):
@@ -68,7 +89,13 @@ class Brakes:
 class Metrics:
     """The metrics of one process, in a registry of their own. Safe to use from many threads."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None, clock: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            clock: Unix time (s).
+        """
+        self._clock = clock
+        self._heartbeat = nan
         self._registry = registry if registry is not None else CollectorRegistry()
         self._failures_lock = threading.Lock()
         self._failures_seen = 0
@@ -80,6 +107,17 @@ class Metrics:
         self._create_for_policies()
         self._budget_remaining = self._gauge("budget_remaining", "Remediations that --budget still allows now.")
         self._paused = self._gauge("paused", "1 while a pause holds: nothing is changed.")
+        self._awaiting = self._gauge("awaiting_approval", "Plans that wait for a person's yes or no.")
+        self._verifications = self._counter("verifications", "Patches whose verification came to its end.", "verdict")
+        for verdict in VerificationVerdict:
+            self._verifications.labels(verdict.value)
+        self._holds = self._gauge("holds_active", "Remediations whose withdrawal is held up now.")
+        self._enforcements = self._counter(
+            "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
+        )
+        self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
+        watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
+        watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
     def _create_for_alerts(self) -> None:
         self._notifications = self._counter("notifications", "Requests to /webhook, by the code of the answer.", "code")
@@ -172,6 +210,30 @@ class Metrics:
         """Set the gauges of what holds the whole service back."""
         self._budget_remaining.set(brakes.budget_remaining)
         self._paused.set(brakes.paused)
+
+    def observe_awaiting(self, count: float) -> None:
+        """Set the gauge of plans that wait for a person; NaN where the records are not known."""
+        self._awaiting.set(count)
+
+    def verification(self, verdict: VerificationVerdict) -> None:
+        """Count one verification that came to its end."""
+        self._verifications.labels(verdict.value).inc()
+
+    def observe_holds(self, count: float) -> None:
+        """Set the gauge of holds; NaN where the records are not known."""
+        self._holds.set(count)
+
+    def held(self, writer: str) -> None:
+        """Count one withdrawal that was brought back; `writer` is the field manager that had undone it."""
+        self._enforcements.labels(writer_label(writer)).inc()
+
+    def hold_lost(self, writer: str) -> None:
+        """Count one hold that was given up."""
+        self._lost.labels(writer_label(writer)).inc()
+
+    def heartbeat(self) -> None:
+        """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""
+        self._heartbeat = self._clock()
 
     def observe_policies(self, count: int, failures: int) -> None:
         """Set the gauge of policies, and bring the counter of failed loads up to `failures` since the start."""

@@ -109,6 +109,53 @@ def namespace(name: str, mode: str | None = None) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name} | annotations}
 
 
+def flagger_canary(name: str = "reviews", namespace: str = "shop", **spec: Any) -> Json:
+    """A Canary of Flagger's, whose apex name is its target's."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    analysis = {"interval": "15s", "threshold": 5, "maxWeight": 50, "stepWeight": 5}
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"targetRef": target, "service": {"port": 9080}, "analysis": analysis} | spec,
+    }
+
+
+def rollout(
+    *services: str, name: str = "reviews", namespace: str = "shop", rule: str | None = None, **more: Any
+) -> Json:
+    """A Rollout of Argo's that drives these VirtualServices: a split by the hosts NAME-stable and NAME-canary, or by
+    the subsets stable and canary of the DestinationRule `rule`. `more` are other members."""
+    named: list[Json] = [{"name": service, "routes": ["primary"]} for service in services]
+    istio: Json = {"virtualServices": named} if len(named) > 1 else {}
+    if len(named) == 1:
+        istio["virtualService"] = named[0]
+    canary: Json = {"trafficRouting": {"istio": istio}, "steps": [{"setWeight": 10}, {"pause": {}}]}
+    if rule:
+        istio["destinationRule"] = {"name": rule, "canarySubsetName": "canary", "stableSubsetName": "stable"}
+    else:
+        canary |= {"canaryService": f"{name}-canary", "stableService": f"{name}-stable"}
+    selector = {"app": name}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-rollout-{name}", "resourceVersion": "1"},
+        "spec": {
+            "selector": {"matchLabels": selector},
+            "template": {
+                "metadata": {"labels": selector},
+                "spec": {"containers": [{"name": "main", "image": "example.org/main", "resources": {}}]},
+            },
+            "strategy": {"canary": canary},
+        },
+    } | more
+
+
+def updating(current: str = "new", stable: str = "old", **more: Any) -> Json:
+    """The status of a Rollout that is at an update."""
+    return {"currentPodHash": current, "stableRS": stable} | more
+
+
 def managed(manager: str, at: str, *fields: str, **more: Any) -> Json:
     """An entry of managedFields: who owns these fields of the spec, and when it last changed anything."""
     return {

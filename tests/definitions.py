@@ -18,6 +18,15 @@ ISTIO = CRDS / "istio.yaml"
 """VirtualService as v1, v1beta1 and v1alpha3."""
 ISTIO_WITHOUT_V1 = CRDS / "istio-1.21.yaml"
 """The last release that served v1beta1 and v1alpha3 only."""
+OPERATOR = "prometheus-operator-{}.yaml"
+"""In `CRDS`, by the plural name: prometheus-operator's."""
+
+
+class CrdLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Takes a bare `=`, which YAML 1.1 gives a tag of its own, for the text that it is in AlertmanagerConfig's CRD."""
+
+
+CrdLoader.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: node.value)
 
 
 def crds(path: Path, *plurals: str) -> list[Json]:
@@ -25,10 +34,9 @@ def crds(path: Path, *plurals: str) -> list[Json]:
     if not path.exists():
         raise Missing(f"{path.name} is not there; it belongs in {path.parent}")
     # Only the documents that are wanted are parsed: the file is large, and PyYAML slow.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     texts = path.read_text().split("\n---\n")
     wanted = [text for text in texts if any(f"\n    plural: {plural}\n" in text for plural in plurals)]
-    return [_without_validations(yaml.load(text, loader)) for text in wanted]
+    return [_for_old_servers(yaml.load(text, CrdLoader)) for text in wanted]
 
 
 def our_crd(plural: str = "remediations") -> Json:
@@ -42,8 +50,14 @@ def our_crds() -> list[Json]:
     return [our_crd(path.stem) for path in sorted(OURS.glob("*.yaml"))]
 
 
-def _without_validations(schema: Any) -> Any:
-    """Without `x-kubernetes-validations`, which servers before 1.23 refuse."""
+def _for_old_servers(schema: Any) -> Any:
+    """Without what servers before 1.23 refuse: `x-kubernetes-validations`, and an empty text as a default, also where
+    the key of a list has it."""
     if isinstance(schema, dict):
-        return {key: _without_validations(value) for key, value in schema.items() if key != "x-kubernetes-validations"}
-    return [_without_validations(item) for item in schema] if isinstance(schema, list) else schema
+        refused = {"x-kubernetes-validations"}
+        keys = schema.get("x-kubernetes-list-map-keys", ())
+        if any(schema["items"]["properties"][key].get("default") == "" for key in keys):
+            refused |= {"x-kubernetes-list-map-keys", "x-kubernetes-list-type"}
+        kept = ((key, value) for key, value in schema.items() if key not in refused)
+        return {key: _for_old_servers(value) for key, value in kept if (key, value) != ("default", "")}
+    return [_for_old_servers(item) for item in schema] if isinstance(schema, list) else schema

@@ -13,16 +13,18 @@ from typing import Any
 import jsonpatch
 
 from remediator.cluster.inventory import Inventory, reference
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.cooldown import Made
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Rollout, read_rollout
 from remediator.records.events import Event
 from remediator.records.ledger import Head, Tally, head
 from remediator.records.model import Remediation, Status
-from remediator.records.moments import moments
+from remediator.records.moments import is_held, moments
 from remediator.records.pauses import FLEET
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
@@ -41,6 +43,8 @@ class FakeCluster:
         self.stored: dict[TargetRef, Json] = {}
         self.patches: list[tuple[TargetRef, bool]] = []
         """Every patch that was accepted: (object, dry run)."""
+        self.aborts: list[tuple[TargetRef, bool]] = []
+        """The same of aborts."""
         self.fails: ClusterError | None = None
         """Raised by `routing_to`."""
         self.before_patch: Callable[[TargetRef], None] = lambda _ref: None
@@ -68,6 +72,11 @@ class FakeCluster:
         self._bump(body)
         self.put(body, indexed=indexed)
 
+    def lose(self, ref: TargetRef) -> None:
+        """Delete an object, as somebody else would."""
+        del self.stored[ref]
+        self._index.drop(ref.kind, ref.namespace, ref.name)
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -83,11 +92,36 @@ class FakeCluster:
     def routing(self) -> tuple[Snapshot, ...]:
         return tuple(self._index.routing())
 
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        return self._index.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        return self._index.marked()
+
+    def news(self) -> News:
+        return self._index.news()
+
     def read(self, ref: TargetRef) -> Snapshot:
         self.step("get")
         if ref not in self.stored:
             raise NotFound(f"{ref} not found")
-        return self._index.snapshot(copy.deepcopy(self.stored[ref]))
+        found = self._index.snapshot(copy.deepcopy(self.stored[ref]))
+        rollouts = tuple(read_rollout(self.stored[each.ref]) for each in found.driving.rollouts)
+        return replace(found, driving=replace(found.driving, rollouts=rollouts))
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        self.step("abort")
+        self.before_patch(rollout.ref)
+        with self._lock:
+            try:
+                after: Json = jsonpatch.apply_patch(self.stored[rollout.ref], rollout.abort)
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+                raise Conflict(f"{rollout} is at another update") from error
+            self.aborts.append((rollout.ref, dry_run))
+            if not dry_run:
+                self._bump(after)
+                self.put(after)
+        self.step("abort done")
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
         self.step("readiness")
@@ -240,6 +274,17 @@ class FakeLedger:
     def awaiting(self) -> tuple[Head, ...]:
         return tuple(head(each) for each in self._indexed() if moments(each).awaiting)
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        found = ((moments(each).unverified_at, each) for each in self._indexed())
+        return tuple(head(each) for at, each in found if at is not None and at > since)
+
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if is_held(each, now))
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        found = (each for each in self._indexed() if each.intent.target.uid == target_uid)
+        return tuple(head(each) for each in found if moments(each).let_go or each.taken_back)
+
     def latest(self, target_uid: str) -> Made | None:
         made = [each for each in self._indexed() if each.intent.target.uid == target_uid]
         times = [(at, each.name) for each in made if (at := moments(each).made_at)]
@@ -249,6 +294,9 @@ class FakeLedger:
         found = [each for each in self._indexed() if host in moments(each).accused]
         heard = [each for each in found if (moments(each).heard_at or NOW) > since]
         return tuple(sorted(heard, key=lambda each: moments(each).heard_at or NOW, reverse=True))
+
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        return tuple(each for each in self._indexed() if host in moments(each).barred)
 
     def tally(self, since: datetime) -> Tally:
         found = [moments(each) for each in self._indexed()]

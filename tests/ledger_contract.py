@@ -19,6 +19,7 @@ from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import Action, Mode
 from remediator.records.events import Event
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.ledger import Head, Ledger, Tally, head
 from remediator.records.model import (
     Accusation,
@@ -27,6 +28,7 @@ from remediator.records.model import (
     Intent,
     Phase,
     PolicyRef,
+    Release,
     Remediation,
     Request,
     Resolution,
@@ -36,6 +38,7 @@ from remediator.records.model import (
 )
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
 from tests.strategies import remediations
 
 NOON = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
@@ -110,6 +113,20 @@ TAKEN_BACK = replace(
     phase=Phase.UNDONE,
     reason=Reason.UNDONE,
     resolved=(Resolution("f00d", NOON + timedelta(minutes=2), 118.5), Resolution("beef", NOON, None)),
+    release=Release(Request("ann", "mended"), NOON + timedelta(hours=3)),
+    verification=Verification(
+        verdict=VerificationVerdict.NOT_RECOVERED,
+        at=NOON + timedelta(minutes=3),
+        message="reviews.shop v2: 612 live requests in the 1m before the patch, 0 in 1m since",
+        window_s=60.0,
+        figures=(Figure(REVIEWS, Side.LIVE, 612.5, 0.0, 6.125), Figure(SHADOW, Side.MIRRORED, 40.0, 1.5, 2.0)),
+        errors=(Errors(REVIEWS.host, 0.051, None, 0.04),),
+        withdrawn_at=NOON + timedelta(seconds=75),
+        concluded_at=NOON + timedelta(minutes=3),
+    ),
+    hold=Hold(
+        (Enforcement(NOON, "kubectl-edit", "41", LATE), Enforcement(LATE, "", "42")), NOON + timedelta(hours=2), "helm"
+    ),
     undo=Undoing(Request("ann", "not it"), NOON + timedelta(hours=1), NOON + timedelta(hours=1, seconds=2)),
 )
 
@@ -425,6 +442,31 @@ class LedgerContract:
         assert [("shop", "a")] == keys(world.ledger.taken_back("uid-2"))
         assert () == world.ledger.taken_back("uid-3")
 
+    def test_knows_what_is_held_up_and_until_when(self, world: LedgerWorld) -> None:
+        """As long as it is applied, not over, not given back, not released and not lost."""
+        late, release = NOON + timedelta(hours=1), Release(Request("ann"), NOON + timedelta(minutes=5))
+        lost = Hold((Enforcement(NOON, "helm", "41", LATE),), NOON + timedelta(minutes=5), "helm")
+        statuses = {
+            "held": APPLIED,
+            "released": replace(APPLIED, release=release),
+            "lost": replace(APPLIED, hold=lost),
+            "tested": replace(APPLIED, hold=replace(lost, lost_at=None)),
+            "undone": TAKEN_BACK,
+            "failed": replace(APPLIED, phase=Phase.FAILED),
+        }
+        for name, status in statuses.items():
+            world.ledger.conclude(replace(world.ledger.create(record(name, hold_until=late)), status=status))
+        world.ledger.conclude(replace(world.ledger.create(record("unheld")), status=APPLIED))
+
+        world.eventually(lambda: 7 == len([each for each in world.ledger.heads() if each.phase is not Phase.PLANNED]))
+
+        before = late - timedelta(microseconds=1)
+        assert [("shop", "held"), ("shop", "tested")] == [each.key for each in world.ledger.holding(before)]
+        assert () == world.ledger.holding(late)
+        let_go = [("shop", "lost"), ("shop", "released"), ("shop", "undone")]
+        assert let_go == [each.key for each in world.ledger.let_go("uid-1")]
+        assert () == world.ledger.let_go("uid-2")
+
     def test_a_rewritten_record_answers_what_it_now_says(self, world: LedgerWorld) -> None:
         made = world.ledger.create(record(also=(companion("beef"),)))
         world.eventually(lambda: world.ledger.answering("beef", NOON + timedelta(seconds=1)))
@@ -455,6 +497,24 @@ class LedgerContract:
         world.eventually(lambda: () == world.ledger.awaiting())
         assert said == world.bare.read("shop", "canary-1").approval
 
+    def test_knows_which_patches_are_not_verified_yet(self, world: LedgerWorld) -> None:
+        """Those that were made lately; one whose traffic is gone is asked about on."""
+        for late, name in ((0, "old"), (60, "new"), (70, "gone")):
+            applied = replace(APPLIED, applied_at=NOON + timedelta(seconds=late))
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=applied))
+        world.ledger.conclude(replace(world.ledger.create(record("failed")), status=Status(phase=Phase.FAILED)))
+        world.eventually(lambda: len(world.ledger.heads()) == 4 and len(world.ledger.unverified(NOON)) == 2)
+        assert [("shop", "gone"), ("shop", "new")] == [each.key for each in world.ledger.unverified(NOON)]
+
+        gone = Verification(VerificationVerdict.WITHDRAWN, LATE, withdrawn_at=LATE)
+        for name, concluded_at in (("gone", None), ("new", LATE)):
+            made = world.ledger.read("shop", name)
+            known = replace(gone, concluded_at=concluded_at)
+            world.ledger.conclude(replace(made, status=replace(made.status, verification=known)))
+        world.eventually(lambda: len(world.ledger.unverified(NOON)) == 1)
+        assert [("shop", "gone")] == [each.key for each in world.ledger.unverified(NOON)]
+        assert gone == world.bare.read("shop", "gone").status.verification
+
     def test_knows_the_last_change_of_a_routing_object(self, world: LedgerWorld) -> None:
         """Undone or not; what was refused, or only observed, is none."""
         assert None is world.ledger.latest("uid-1")
@@ -482,6 +542,20 @@ class LedgerContract:
         assert ["later", "lately"] == [each.name for each in world.ledger.accusing(REVIEWS.host, before)]
         assert ["later"] == [each.name for each in world.ledger.accusing(REVIEWS.host, NOON)]
         assert () == world.ledger.accusing(Host("ratings.shop.svc.cluster.local"), before)
+
+    def test_knows_what_holds_a_version_back(self, world: LedgerWorld) -> None:
+        """As long as nobody has undone or released it."""
+        for name in ("applied", "undone", "let-go"):
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=APPLIED))
+        world.ledger.create(record("planned", patch=()))
+        world.eventually(lambda: len(world.ledger.barring(REVIEWS.host)) == 3)
+        released = replace(APPLIED, release=TAKEN_BACK.release)
+        for name, status in {"undone": TAKEN_BACK, "let-go": released}.items():
+            world.ledger.conclude(replace(world.ledger.read("shop", name), status=status))
+
+        world.eventually(lambda: len(world.ledger.barring(REVIEWS.host)) == 1)
+        assert ["applied"] == [each.name for each in world.ledger.barring(REVIEWS.host)]
+        assert () == world.ledger.barring(Host("ratings.shop.svc.cluster.local"))
 
     def test_counts_what_was_changed_and_what_is_about_to_be(self, world: LedgerWorld) -> None:
         early = NOON - timedelta(hours=1)

@@ -112,9 +112,10 @@ class ApiServer:
         return decoded
 
     def install(self, definitions: Sequence[Json]) -> None:
-        """Create CustomResourceDefinitions and wait until every version of each is served."""
+        """Create CustomResourceDefinitions that are not there yet, and wait until every version of each is served."""
         for definition in definitions:
-            self.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+            with contextlib.suppress(_AlreadyThere):
+                self._create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
         for definition in definitions:
             for version in definition["spec"]["versions"]:
                 if version["served"]:

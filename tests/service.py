@@ -29,8 +29,9 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 _LONGEST_ANSWER = 120.0
 
-UNGUARDED = policy(guards={"stableReady": "0%", "cooldown": "0s"})
-"""Where the guards are not what is tested: no pods run here, and tests fire alerts in quick succession."""
+UNGUARDED = policy(guards={"stableReady": "0%", "cooldown": "0s", "hold": "0s"})
+"""Where the guards are not what is tested: no pods run here, tests fire alerts in quick succession, and somebody puts
+the traffic back to see what the next delivery does."""
 ANY_EVIDENCE = ("--max-alert-age", "0", "--budget", "off")
 """The same for what the service is told: the alerts of tests began long ago, and there are many."""
 
@@ -43,6 +44,9 @@ PERMISSIONS = (
     _may("networking.istio.io", "virtualservices", "get", "list", "watch", "patch"),
     _may("networking.istio.io", "destinationrules", "list", "watch"),
     _may("", "namespaces", "list", "watch"),
+    _may("flagger.app", "canaries", "list", "watch"),
+    _may("argoproj.io", "rollouts", "get", "list", "watch"),
+    _may("argoproj.io", "rollouts/status", "patch"),
     _may("discovery.k8s.io", "endpointslices", "list"),
     _may("", "pods", "list"),
     _may("remediator.io", "remediations", "get", "list", "watch", "create", "patch", "delete"),
@@ -90,6 +94,12 @@ class Service:
             client.request(method, path, None if body is None else json.dumps(body).encode(), self.headers)
             answer = client.getresponse()
             return answer.status, json.loads(answer.read())
+
+    def metrics(self) -> str:
+        """What /metrics says."""
+        with closing(self.client()) as client:
+            client.request("GET", "/metrics")
+            return client.getresponse().read().decode()
 
     def kill(self) -> None:
         """End its processes with SIGKILL, wherever they are; nothing happens if there are none.

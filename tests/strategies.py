@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason, TargetRef
-from remediator.policies.model import Action, Mode
+from remediator.owners import Driver, Lever, Owner
+from remediator.policies.model import Action, MirrorScope, Mode
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -28,6 +30,7 @@ from remediator.records.model import (
 )
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
 from tests.builders import destination, destination_rule, virtual_service, when
 
 Json = dict[str, Any]
@@ -185,8 +188,30 @@ intents = st.builds(
         st.builds(Companion, fingerprint=said, alertname=words, starts_at=moments, policy=said, suspect=suspects),
         max_size=3,
     ).map(tuple),
+    mirrors=st.sampled_from(MirrorScope),
     hold_until=st.none() | moments,
     request=st.none() | requests,
+    owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
+    lever=st.sampled_from(Lever),
+)
+counts = st.floats(0, 1e9)
+shares = st.none() | st.floats(0, 1)
+verifications = st.builds(
+    Verification,
+    verdict=st.sampled_from(VerificationVerdict),
+    at=moments,
+    message=words,
+    window_s=st.none() | counts,
+    figures=st.lists(
+        st.builds(Figure, suspect=suspects, side=st.sampled_from(Side), before=counts, after=counts, floor=counts),
+        max_size=3,
+    ).map(tuple),
+    errors=st.lists(
+        st.builds(Errors, host=suspects.map(lambda suspect: suspect.host), before=shares, others=shares, after=shares),
+        max_size=2,
+    ).map(tuple),
+    withdrawn_at=st.none() | moments,
+    concluded_at=st.none() | moments,
 )
 statuses = st.builds(
     Status,
@@ -199,10 +224,21 @@ statuses = st.builds(
         st.builds(Resolution, fingerprint=said, at=moments, after_s=st.none() | st.floats(0, 1e9)), max_size=3
     ).map(tuple),
     undo=st.none() | st.builds(Undoing, request=requests, requested_at=moments, done_at=st.none() | moments),
+    hold=st.none()
+    | st.builds(
+        Hold,
+        enforcements=st.lists(
+            st.builds(Enforcement, at=moments, writer=words, resource_version=words, done_at=st.none() | moments),
+            max_size=3,
+        ).map(tuple),
+        lost_at=moments,
+        lost_to=words,
+    ),
     verdicts=st.lists(
         st.builds(Verdict, guard=said, reason=st.none() | st.sampled_from(Reason), message=words), max_size=3
     ).map(tuple),
     judged_at=st.none() | moments,
+    verification=st.none() | verifications,
 )
 approvals = st.builds(Approval, approved=st.booleans(), by=words, reason=words, at=st.none() | moments)
 

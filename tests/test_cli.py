@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from remediator import settings
-from remediator.cli import situation
+from remediator.cli import news, situation
 from remediator.cli.main import program
 from tests import builders
 from tests.contract import manifest
@@ -245,7 +245,8 @@ class TestPlan:
         assert ", mode Enforce, capped to Observe by REMEDIATOR_MODE" in look("explain", "-f", "shop").stdout
 
     @pytest.mark.parametrize("command", ["plan", "explain"])
-    def test_guards_that_are_not_enforced_are_said(self, command: str) -> None:
+    def test_guards_that_are_not_enforced_are_said(self, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(news, "NOT_ENFORCED", {"hold": "spec.guards.hold"})
         policy = builders.policy(guards={"hold": "1h", "cooldown": "1h", "maxTargets": 1})
         Path("policies.yaml").write_text(yaml.safe_dump(policy))
         text = look(command, "-f", "shop").stdout
@@ -357,6 +358,30 @@ class TestExplain:
         assert [["SUSPECT"], ["OTHER", "SUSPECT", "SUSPECT"]] == [
             [each["relation"] for each in route["destinations"]] for route in routed["routes"]
         ]
+
+    def test_who_drives_the_object_is_said_with_what_tells(self) -> None:
+        (Path("shop") / "canary.yaml").write_text(yaml.safe_dump(builders.flagger_canary()))
+        lines = look("explain", "-f", "shop").stdout.splitlines()
+        assert "  Driven by Flagger (Canary shop/reviews): its name is the apex name of the Canary" in lines
+        assert any(line.startswith("    NO   lever              Flagger (Canary shop/reviews)") for line in lines)
+        (found,) = json.loads(look("explain", "-f", "shop", "-o", "json").stdout)["alerts"]
+        (routed,) = found["objects"]
+        evidence = "its name is the apex name of the Canary"
+        assert {"driver": "Flagger", "name": "Canary shop/reviews", "evidence": evidence} == routed["owner"]
+
+    def test_of_what_a_rollout_drives_the_abort_is_shown(self) -> None:
+        hosts = builders.virtual_service({"route": builders.by_host(reviews_stable=90, reviews_canary=10)})
+        driver = builders.rollout("reviews", status=builders.updating())
+        Path("hosts.yaml").write_text(yaml.safe_dump_all([hosts, driver]))
+        accusing = json.dumps({"labels": builders.labels(name="reviews-canary")})
+
+        text = look("plan", "-f", "hosts.yaml", alert="-", stdin=accusing).stdout
+        assert "would be Applied (Aborted): VirtualService shop/reviews" in text
+        assert "JSON Patch, of the status of Rollout shop/reviews:" in text
+        found = look("plan", "-f", "hosts.yaml", "-o", "json", alert="-", stdin=accusing).stdout
+        (work,) = json.loads(found)["targets"]
+        assert ("ArgoRollouts", []) == (work["lever"], work["undo"])
+        assert {"op": "add", "path": "/status/abort", "value": True} == work["patch"][-1]
 
     def test_the_host_wins_over_name_and_namespace(self) -> None:
         host = "reviews.shop.svc.cluster.local"
@@ -726,7 +751,8 @@ def test_schema_prints_json_schema() -> None:
 
 def commands() -> Iterator[str]:
     """The part of docs/cli.md that is made from the code."""
-    for name in ("", *sorted(program.commands)):
+    inner = (f"{name} {each}" for name, group in program.commands.items() for each in getattr(group, "commands", ()))
+    for name in ("", *sorted((*program.commands, *inner))):
         title = f"remediator {name}".strip()
         text = CliRunner().invoke(program, [*name.split(), "--help"], prog_name="remediator", terminal_width=80).stdout
         yield f"## {title}\n\n```text\n{re.sub(' +$', '', text, flags=re.MULTILINE)}```\n"

@@ -26,6 +26,7 @@ from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.policies.model import MANUAL, Action, MirrorScope, Mode
+from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -47,6 +48,7 @@ from remediator.traffic.hosts import Host
 from remediator.traffic.proposal import propose
 from remediator.traffic.stamp import ANNOTATION, stamp
 from remediator.traffic.suspect import Demand, Suspect
+from remediator.verification.model import Figure, Side, Verification, VerificationVerdict
 from tests import builders
 from tests.contract import manifest
 from tests.real_world import EVENTS, RealWorld, Start
@@ -203,13 +205,31 @@ TEXTS = {
     "records-list": ("list",),
     "records-show-applied": ("show", NAME),
     "records-show-changed": ("show", NAME),
+    "records-show-verified": ("show", NAME),
+    "records-list-verified": ("list",),
     "records-show-undone": ("show", f"shop/{MANUALLY}"),
     "records-show-planned": ("show", TWIN, "-n", "bank"),
     "records-undo": ("undo", NAME, "--by", "alice"),
     "records-undo-dry-run": ("undo", NAME, "--by", "alice", "--dry-run"),
     "records-undo-changed": ("undo", NAME, "--by", "alice"),
 }
-"""Golden texts and their commands; `changed`: somebody has edited the routing object."""
+"""Golden texts and their commands; `changed`: somebody has edited the routing object; `verified`: it did not help."""
+
+
+def verified() -> None:
+    """The canary of shop gets traffic all the same."""
+    at = APPLIED + timedelta(minutes=2)
+    known = Verification(
+        verdict=VerificationVerdict.STILL_RECEIVING,
+        at=at,
+        message="reviews.shop v2: 600 live requests in the 1m before the patch, 540 in 1m since",
+        window_s=60.0,
+        figures=(Figure(SUSPECT, Side.LIVE, 600.0, 540.0, 6.0),),
+        concluded_at=at,
+    )
+    ledger = LocalCluster(Path("mesh"), PLANNED.timestamp).ledger
+    stored = ledger.read("shop", NAME)
+    ledger.conclude(replace(stored, status=replace(stored.status, verification=known)))
 
 
 def settled(text: str) -> str:
@@ -226,6 +246,8 @@ def golden(name: str) -> Path:
 def told(name: str) -> str:
     if name == "records-list":
         record(LocalCluster(Path("mesh"), PLANNED.timestamp), NEWER, Phase.FAILED, Reason.BUDGET_SPENT)
+    if name.endswith("-verified"):
+        verified()
     if name.endswith("-changed"):
         edit(give_weight)
     return settled(records(*TEXTS[name]).stdout)
@@ -471,6 +493,22 @@ class TestShow:
             "  remediator rollback shop/reviews --suspect v2 --manifests mesh",
             "  remediator stop-mirror shop/reviews --suspect v2 --manifests mesh",
         ] == shown(NEWER)[-3:]
+
+    def test_what_a_hold_did_is_told_with_the_times(self, cluster: LocalCluster) -> None:
+        found = cluster.ledger.read("shop", NAME)
+        at = found.status.applied_at or found.intent.alert.starts_at
+        began = [at + timedelta(minutes=minutes) for minutes in (1, 2)]
+        times = Enforcement(began[0], "helm", "41", began[0] + timedelta(seconds=0.08)), Enforcement(began[1], "", "42")
+        hold = Hold(times, at + timedelta(minutes=3), "kubectl-edit")
+        cluster.ledger.conclude(replace(found, status=replace(found.status, hold=hold)))
+
+        told = [line.split(", ", 1)[1] for line in shown(NAME) if line.startswith(("  held ", "  hold lost "))]
+
+        assert [
+            "brought back in 80ms, against helm",
+            "not known to be brought back, against somebody unknown",
+            "to kubectl-edit",
+        ] == [words.split("  ")[0] for words in told]
 
     def test_a_plan_that_waits_tells_how_to_answer_it(self, cluster: LocalCluster) -> None:
         edit(lambda body: body.update(spec=REVIEWS["spec"]))

@@ -22,6 +22,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.guards.switch import Switch
 from remediator.guards.verdict import against
 from remediator.outcome import Reason
+from remediator.owners import Driver, Driving, Owner, Rollout
 from remediator.policies.intervals import MONTHS, WEEKDAYS, Span, TimeInterval, TimeRange
 from remediator.policies.model import Action, Guards, MirrorScope, TargetSpec
 from remediator.traffic import subsets, virtualservice
@@ -105,6 +106,12 @@ bounds = st.builds(
     max_alert_age=st.none() | st.just(timedelta(hours=1)),
 )
 
+drivings = st.builds(
+    lambda driver, many: Driving(Owner(driver, "x shop/y"), rollouts=(Rollout("shop", "y"),) * many),
+    st.sampled_from(Driver),
+    st.integers(0, 1),
+)
+
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
@@ -127,6 +134,7 @@ def situations(draw: st.DrawFn) -> Situation:
             Switch(draw(modes), draw(modes)),
             draw(st.none() | versions),
             draw(st.none() | st.builds(RouteChange, around_noon, st.just("argocd"))),
+            draw(drivings),
         ),
         bounds=draw(bounds),
         history=draw(histories),
@@ -197,6 +205,7 @@ def test_worse_facts_never_turn_a_no_into_a_yes(asked: Situation, data: st.DataO
                 replace(asked, targets=asked.targets + 1),
                 replace(asked, wrong="http[0] has no live destination"),
                 replace(asked, approved=False),
+                replace(asked, target=replace(asked.target, driving=Driving(Owner(Driver.FLAGGER, "Canary shop/y")))),
                 replace(asked, bounds=replace(asked.bounds, opt_in=True)),
                 replace(asked, readiness=(*(asked.readiness or ()), data.draw(readiness))),
                 replace(

@@ -32,6 +32,7 @@ from remediator.traffic.view import Destination
 from tests.builders import (
     alert,
     destination_rule,
+    flagger_canary,
     labels,
     managed,
     namespace,
@@ -188,6 +189,11 @@ CAUSES = {
     ),
     "no opt-in": Cause(
         "mode", Reason.NOT_OPTED_IN, "(--opt-in)", bounds=Bounds(opt_in=True), end=annotated(mode="Enforce")
+    ),
+    "Flagger drives the object": Cause(
+        "lever", Reason.NO_LEVER, "Flagger (Canary shop/reviews) drives the object",
+        lambda mesh: mesh.cluster.put(flagger_canary()),
+        end=lambda mesh: mesh.cluster.put(flagger_canary(provider="linkerd")),
     ),
     "a freeze": Cause(
         "freeze", Reason.FROZEN, "until 2026-08-01T12:30Z", guards=frozen(), end=later(29.5)
@@ -963,10 +969,16 @@ class TestWhatHoldsItBack:
         mesh.minutes = 6
         assert 0 == self.brakes(mesh, None)[1]
 
+    def test_what_waits_for_a_person(self, mesh: Mesh) -> None:
+        mesh.cluster = storm()
+        mesh.deliver(*alerts_on(SERVICES[:2]), ceiling=Mode.APPROVE)
+        assert 2 == mesh.replica().awaiting()
+
     def test_what_is_not_known_is_no_number(self, mesh: Mesh) -> None:
         mesh.cluster.ledger.fails["index"] = NotSynced("not listed yet")
         mesh.cluster.brake.fails["pauses"] = NotSynced("not listed yet")
         assert ["nan", "nan"] == [str(found) for found in self.brakes(mesh, Budget(5, TEN_MINUTES))]
+        assert "nan" == str(mesh.replica().awaiting())
 
 
 def test_in_observe_a_firing_is_not_refused_for_what_it_has_used_itself(mesh_of: MeshOf) -> None:

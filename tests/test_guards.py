@@ -15,6 +15,7 @@ from remediator.guards import (
     cooldown,
     evidence,
     freeze,
+    lever,
     max_targets,
     namespaces,
     pause,
@@ -34,6 +35,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.guards.switch import Switch, annotated
 from remediator.guards.verdict import Verdict, against, no, yes
 from remediator.outcome import Reason
+from remediator.owners import Driver, Driving, Owner, Rollout
 from remediator.policies.intervals import (
     Span,
     TimeInterval,
@@ -220,6 +222,47 @@ def test_the_stable_version_of_an_annotation(annotations: Json, version: str | N
 )  # fmt: skip
 def test_namespaces(globs: tuple[str, ...], namespace: str, reason: Reason | None, telling: str) -> None:
     assert_says(namespaces.evaluate(namespace, TargetSpec(namespaces=globs)), reason, telling)
+
+
+# -- lever
+
+
+BY_FLAGGER = Owner(Driver.FLAGGER, "Canary shop/reviews", "its ownerReference")
+BY_ROLLOUTS = Owner(Driver.ARGO_ROLLOUTS, "Rollout shop/reviews", "the Rollout names it")
+
+
+@pytest.mark.parametrize(
+    ("driving", "reason", "telling"),
+    [
+        pytest.param(Driving(), None, "nobody is known to drive the object", id="nobody"),
+        pytest.param(
+            Driving(Owner(Driver.FLUX, "Kustomization flux-system/apps")),
+            None,
+            "driven by Flux (Kustomization flux-system/apps): a patch stays until",
+            id="Flux",
+        ),
+        pytest.param(Driving(Owner(Driver.ARGO_CD, "Application apps")), None, "until the next sync", id="Argo CD"),
+        pytest.param(Driving(Owner(Driver.HELM, "release shop/reviews")), None, "until the next upgrade", id="Helm"),
+        pytest.param(
+            Driving(BY_FLAGGER),
+            Reason.NO_LEVER,
+            "Flagger (Canary shop/reviews) drives the object and would put a patch back within seconds (its owner",
+            id="Flagger",
+        ),
+        pytest.param(
+            Driving(BY_ROLLOUTS, rollouts=(Rollout("shop", "reviews"),)),
+            Reason.NO_LEVER,
+            "Rollout shop",
+            id="a Rollout",
+        ),
+        pytest.param(Driving(BY_ROLLOUTS), None, "the weights are not what it writes", id="a Rollout of subsets alone"),
+    ],
+)
+def test_lever(driving: Driving, reason: Reason | None, telling: str) -> None:
+    fine = scene(
+        {"route": by_host(reviews_stable=90, reviews_canary=10)}, Suspect(resolve("reviews-canary", "shop"), "v2")
+    )
+    assert_says(lever.evaluate(driving, fine.plan, fine.facts), reason, telling)
 
 
 # -- freeze
@@ -655,7 +698,7 @@ def test_unsafe_plan(wrong: str | None, reason: Reason | None, telling: str) -> 
 # -- judging
 
 ORDER = (
-    "pause", "mode", "namespaces", "freeze", "suspectIsStable", "stableAlsoFailing", "stableReady", "alertAge",
+    "pause", "mode", "namespaces", "lever", "freeze", "suspectIsStable", "stableAlsoFailing", "stableReady", "alertAge",
     "evidence", "maxTargets", "cooldown", "budget", "unsafePlan",
 )  # fmt: skip
 
@@ -679,7 +722,9 @@ def worst() -> Situation:
         demand=heavy.demand,
         plan=heavy.plan,
         starts_at=NOON - 2 * HOUR,
-        target=Object(Switch("Off"), changed=RouteChange(NOON - HOUR, "argocd-controller")),
+        target=Object(
+            Switch("Off"), changed=RouteChange(NOON - HOUR, "argocd-controller"), driving=Driving(BY_FLAGGER)
+        ),
         history=History(Made("canary-1", NOON - SECOND), "", (accusing("v1"),), Spent(10)),
         pauses=(KIM,),
         readiness=(ready(0, 2),),
@@ -697,9 +742,9 @@ def test_every_guard_is_asked_in_order_though_the_first_says_no() -> None:
 
 def test_every_reason_of_a_no_comes_in_the_order_of_the_guards() -> None:
     reasons = [
-        Reason.PAUSED, Reason.SWITCHED_OFF, Reason.NAMESPACE_NOT_ALLOWED, Reason.FROZEN, Reason.SUSPECT_IS_STABLE,
-        Reason.STABLE_ALSO_FAILING, Reason.STABLE_NOT_READY, Reason.STALE_EVIDENCE, Reason.STALE_EVIDENCE,
-        Reason.TOO_MANY_TARGETS, Reason.COOLING_DOWN, Reason.BUDGET_SPENT, Reason.UNSAFE_PLAN,
+        Reason.PAUSED, Reason.SWITCHED_OFF, Reason.NAMESPACE_NOT_ALLOWED, Reason.NO_LEVER, Reason.FROZEN,
+        Reason.SUSPECT_IS_STABLE, Reason.STABLE_ALSO_FAILING, Reason.STABLE_NOT_READY, Reason.STALE_EVIDENCE,
+        Reason.STALE_EVIDENCE, Reason.TOO_MANY_TARGETS, Reason.COOLING_DOWN, Reason.BUDGET_SPENT, Reason.UNSAFE_PLAN,
     ]  # fmt: skip
     assert reasons == [verdict.reason for verdict in judge(worst())]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +167,12 @@ def test_importing_has_no_side_effects() -> None:
     told = json.loads(done.stdout)
     assert len(modules()) == told.pop("modules")
     assert {"done": [], "threads": 1, "root handlers": 0, "own handlers": []} == told
+
+
+def test_the_image_is_built_with_all_that_the_package_takes_in() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    needed = {source.split("/")[0] for source in built["wheel"]["force-include"]}
+    copied = set(re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    seen = set(re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    packed = {path.strip("/") for path in built["sdist"]["include"]}
+    assert (set(), set(), set()) == (needed - copied, needed - seen, needed - packed)

@@ -15,6 +15,7 @@ import pytest
 from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.pace import Pace
 from remediator.errors import AlreadyExists, Conflict, Forbidden, NotFound, NotSynced, Rejected, Unavailable
+from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Mode
 from remediator.records.events import CONTROLLER
 from remediator.records.ledger import head
@@ -46,7 +47,12 @@ COLLECTION = f"{RECORDS}/namespaces/shop/remediations"
 JSON_PATCH = "application/json-patch+json"
 FULL = replace(
     record(
-        also=(companion("beef"),), stable="v1", hold_until=NOON + timedelta(minutes=30), request=Request("ann", "why")
+        also=(companion("beef"),),
+        stable="v1",
+        hold_until=NOON + timedelta(minutes=30),
+        request=Request("ann", "why"),
+        owner=Owner(Driver.FLUX, "Kustomization flux-system/apps", "its labels"),
+        lever=Lever.ARGO_ROLLOUTS,
     ),
     status=TAKEN_BACK,
 )

@@ -105,6 +105,14 @@ def test_failed_loads_are_a_counter_however_often_they_are_observed(
     assert registry.get_sample_value("remediator_policy_load_failures_total") == 3
 
 
+def test_the_watchdog_ages_and_is_no_number_before_it_first_came(registry: CollectorRegistry) -> None:
+    moments = iter((100.0, 130.5, 190.5))
+    metrics = Metrics(registry, clock=lambda: next(moments))
+    assert "nan" == str(registry.get_sample_value("remediator_watchdog_age_seconds"))
+    metrics.heartbeat()
+    assert 60.0 == registry.get_sample_value("remediator_watchdog_age_seconds")
+
+
 def test_build_info_says_the_version(metrics: Metrics, registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("remediator_build_info", {"version": __version__}) == 1
 

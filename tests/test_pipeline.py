@@ -173,6 +173,14 @@ def test_a_host_that_no_service_has_is_told_apart(handle: Handle) -> None:
     assert "host reviews.shop; a dotted name is taken as it is" in row.message
 
 
+def test_the_watchdog_is_noted_while_it_fires(handle: Handle, metrics: Metrics) -> None:
+    beat = labels(remediation="Heartbeat")
+    handle(FakeCluster(), alert(beat, status="resolved"))
+    assert sample(metrics, "remediator_watchdog_age_seconds NaN")
+    handle(FakeCluster(), beat)
+    assert not sample(metrics, "remediator_watchdog_age_seconds NaN")
+
+
 @pytest.mark.parametrize(
     ("given", "policies", "ending"),
     [
@@ -183,6 +191,12 @@ def test_a_host_that_no_service_has_is_told_apart(handle: Handle) -> None:
             id="resolved is never acted on",
         ),
         pytest.param(labels(alertname="Other"), (policy(),), ("Ignored", "NoPolicy", None), id="no policy"),
+        pytest.param(
+            labels(remediation="Heartbeat"),
+            (policy(),),
+            ("Ignored", "Heartbeat", None),
+            id="the watchdog",
+        ),
         pytest.param(labels(version=None), (policy(),), ("Denied", "LabelMissing", None), id="a label is missing"),
         pytest.param(labels(name="nobody"), (policy(),), ("Unchanged", "NotExposed", None), id="an unknown service"),
         pytest.param(labels("v9"), (policy(),), ("Unchanged", "NotExposed", "reviews"), id="an unknown version"),

@@ -46,6 +46,10 @@ class TestPrecedence:
             budget=Rate(10, 600.0),
             max_alert_age=3600.0,
             approve_within=3600.0,
+            known_bad=7 * 86400.0,
+            prometheus_url=None,
+            verify_within=120.0,
+            gitops_pause=False,
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -87,9 +91,13 @@ class TestPrecedence:
             "allow-anonymous": "true",
             "mode": "Observe",
             "opt-in": "true",
+            "gitops-pause": "true",
             "budget": "20/1h",
             "max-alert-age": "30m",
             "approve-within": "2h",
+            "known-bad": "14d",
+            "prometheus-url": "https://prometheus.monitoring:9090/prometheus",
+            "verify-within": "5m",
             "threads": "2",
             "max-body": "512KiB",
             "shutdown-grace": "1m30s",
@@ -242,6 +250,33 @@ class TestFaults:
                 id="a duration too long",
             ),
             pytest.param(
+                {"prometheus-url": "prometheus:9090"},
+                "--prometheus-url: 'prometheus:9090' is not the URL of a server, such as http://prometheus.monitoring:9090",
+                id="a server without http",
+            ),
+            pytest.param(
+                {"prometheus-url": "http://[::1"},
+                "--prometheus-url: 'http://[::1' is not the URL of a server, such as http://prometheus.monitoring:9090",
+                id="half an address",
+            ),
+            pytest.param(
+                {"prometheus-url": "http://p:9090/graph?g0.expr=up"},
+                "--prometheus-url: 'http://p:9090/graph?g0.expr=up' is not the URL of a server, such as "
+                "http://prometheus.monitoring:9090",
+                id="a page of its own site",
+            ),
+            pytest.param(
+                {"prometheus-url": "https://ann:hunter2@p:9090"},
+                "--prometheus-url: 'https://…@p:9090' holds a user's name: settings are logged, and are no place for "
+                "credentials",
+                id="a password, which is not told on",
+            ),
+            pytest.param(
+                {"verify-within": "29s"},
+                "--verify-within: '29s' is not a duration from 30s to 30m, such as 2m",
+                id="a verification too short to hold two scrapes",
+            ),
+            pytest.param(
                 {"retention": "59m59s"},
                 "--retention: '59m59s' is neither a duration from 1h up, such as 30d, 2w or 1d12h, nor 0",
                 id="a retention too short",
@@ -285,10 +320,12 @@ class TestFaults:
             pytest.param(
                 {"REMEDIATOR_PORT": "8080"},
                 "REMEDIATOR_PORT: no such setting; there are REMEDIATOR_ALLOW_ANONYMOUS, REMEDIATOR_APPROVE_WITHIN, "
-                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
+                "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_GITOPS_PAUSE, "
+                "REMEDIATOR_KNOWN_BAD, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
-                "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, "
-                "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE",
+                "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
+                "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE, "
+                "REMEDIATOR_VERIFY_WITHIN",
                 id="a port is not a setting of its own",
             ),
         ],

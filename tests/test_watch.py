@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -207,6 +209,52 @@ def test_a_glob_is_kept_by_looking_at_the_namespace() -> None:
     scope = Scope("VirtualService", keeps=lambda namespace: namespace.startswith("sh"))
     with started(lists, watches, scope=scope) as run:
         run.holds("a", "d")
+
+
+SOMETIMES = Scope("VirtualService", optional=True)
+SOON = replace(QUICK, absent=0.05)
+NOT_SERVED = reply(404, b"404 page not found")
+
+
+def test_a_kind_that_need_not_be_there_is_no_fault_and_may_come_later(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "remediator.cluster.watch")
+    installed = threading.Event()
+    script = Script([page(thing("a", 1), version=7)])
+    with running(lambda request: script(request) if installed.is_set() else NOT_SERVED, SOON, SOMETIMES) as run:
+        wait_until(lambda: len(run.server.requests) > 3, "asked again and again", timeout=5)
+        state = run.state
+        assert (True, True, None, "") == (state.synced, state.absent, state.down_since, state.error)
+        assert state.last_event is not None
+        installed.set()
+        run.holds("a")
+        wait_until(lambda: run.state.down_since is None and not run.state.absent, "watched", timeout=5)
+    assert [logging.INFO] * 2 == [each.levelno for each in caplog.records], "once that it is not there, once that it is"
+
+
+def test_a_kind_that_was_there_is_gone_only_where_that_is_said_repeatedly() -> None:
+    """A server that has only just started does not know of a CRD either."""
+    script = Script([page(thing("a", 1), version=7)], [events(), events(then=silent)])
+    refusals = [NOT_SERVED] * 3
+
+    def answer(request: Request) -> Answer:
+        return refusals.pop() if refusals and script.watches[1:] == [] else script(request)
+
+    with running(answer, SOON, SOMETIMES) as run:
+        run.holds("a")
+        wait_until(lambda: not refusals, "refused thrice", timeout=5)
+        wait_until(lambda: run.state.down_since is None, "watched again", timeout=5)
+        run.holds("a")
+        assert not run.state.absent
+
+
+def test_a_kind_that_goes_takes_its_objects_with_it() -> None:
+    gone = threading.Event()
+    script = Script([page(thing("a", 1), version=7)], [events()])
+    with running(lambda request: NOT_SERVED if gone.is_set() else script(request), SOON, SOMETIMES) as run:
+        run.holds("a")
+        gone.set()
+        run.holds()
+        wait_until(lambda: run.state.absent, "not there", timeout=5)
 
 
 def test_stop_does_not_wait_for_a_silent_server() -> None:

@@ -34,12 +34,24 @@ from remediator.policies.model import NOT_ENFORCED, Guards, Mode
 from remediator.records.model import Conclusion, Phase, PolicyRef
 from remediator.settings import packaged_policies
 from remediator.traffic.view import Protocol
+from remediator.web import pages
 from remediator.web.api import EXPOSURE_PARAMETERS
 from remediator.web.body import MOST_DISCARDED
 from remediator.web.openapi import openapi
 from remediator.web.pages import LATEST
 from remediator.web.paging import DEFAULT_LIMIT
-from tests.builders import alert, destination, destination_rule, labels, notification, split, virtual_service, when
+from tests.builders import (
+    alert,
+    destination,
+    destination_rule,
+    flagger_canary,
+    labels,
+    notification,
+    rollout,
+    split,
+    virtual_service,
+    when,
+)
 from tests.folders import dump
 from tests.web_fakes import (
     HEALTHY,
@@ -518,7 +530,7 @@ class TestPolicies:
             "target": {"labels": names, "namespaces": ["shop-*"], "stable": None, "mirrors": "Suspect"},
             "guards": {"cooldown": "10m", "hold": "30m", "maxTargets": 3, "stableReady": "80%", "freeze": 0},
             "source": "canary.yaml, document 1",
-            "notEnforced": ["spec.guards.hold"],
+            "notEnforced": [],
             "contentHash": "0f" * 32,
         }
         assert {"items": [expected], "next": None} == client.get("/api/v1/policies").json
@@ -570,8 +582,19 @@ class TestExposures:
             "weight": 10,
             "total": 100,
             "share": 0.1,
+            "owner": {
+                "driver": "Nobody",
+                "evidence": "no label, annotation, Canary or Rollout tells of anybody",
+            },
         }
         assert expected == canary
+
+    def test_it_says_who_drives_the_object(self) -> None:
+        body = virtual_service({"route": split(v1=90, v2=10)})
+        owners = [each["owner"] for each in listed(body, rules=(rollout("reviews"),))]
+        evidence = "the Rollout names VirtualService shop/reviews"
+        expected = {"driver": "ArgoRollouts", "name": "Rollout shop/reviews", "evidence": evidence}
+        assert [expected, expected] == owners
 
     @pytest.mark.parametrize(
         ("http", "expected"),
@@ -703,6 +726,12 @@ class TestPage:
         for text in ("Ready", "canary.yaml, document 1", "shop/reviews", "reviews.shop subset v2", "10 %"):
             assert text in answer.text
 
+    def test_it_shows_who_drives_an_object(self) -> None:
+        cluster = FakeCluster([virtual_service({"route": split(v1=90, v2=10)})], [flagger_canary()])
+        text = House(cluster=cluster).client().get("/").text
+        told = '<span title="its name is the apex name of the Canary">Flagger</span>'
+        assert f'{told}<br><span class="soft">Canary shop/reviews</span>' in text
+
     def test_it_shows_the_latest_remediations(self) -> None:
         failed = a_record("mirror-1").ended(Conclusion(Phase.FAILED, Reason.REJECTED, "refused"), NOON)
         text = House(cluster=FakeCluster(ledger=FakeLedger(a_record(), failed))).client().get("/").text
@@ -733,8 +762,10 @@ class TestPage:
     def test_without_a_ceiling_none_is_mentioned(self, client: FlaskClient) -> None:
         assert "--mode" not in client.get("/").text
 
-    def test_it_says_which_guards_are_not_enforced(self, client: FlaskClient) -> None:
-        assert f"not enforced by this version: {', '.join(NOT_ENFORCED.values())}." in client.get("/").text
+    def test_it_says_which_guards_are_not_enforced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "not enforced" not in House().client().get("/").text
+        monkeypatch.setattr(pages, "NOT_ENFORCED", {"hold": "spec.guards.hold"})
+        assert "not enforced by this version: spec.guards.hold." in House().client().get("/").text
 
     def test_a_path_is_shown_by_its_file_name_and_kept_as_the_title(self) -> None:
         source = "/opt/venv/policies/canary.yaml, document 1"

@@ -22,6 +22,7 @@ from schemathesis.checks import negative_data_rejection, not_a_server_error, pos
 from remediator.errors import NotSynced
 from remediator.records.model import Remediation
 from remediator.records.wire import render
+from remediator.web.auth import hook_token
 from remediator.web.openapi import openapi
 from tests.builders import alert, labels, notification, split, virtual_service
 from tests.strategies import remediations
@@ -165,9 +166,10 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def asks_for_what_there_is(case: Any, data: st.DataObject) -> None:
-    """Mostly; nobody guesses a record's name."""
+    """Mostly; nobody guesses a record's name, or a hook's token."""
     if case.path_parameters and data.draw(st.integers(0, 3)):
-        case.path_parameters = {"namespace": RECORD.namespace, "name": RECORD.name}
+        known = {"namespace": RECORD.namespace, "name": RECORD.name, "token": hook_token(b"s3cret")}
+        case.path_parameters = {name: known[name] for name in case.path_parameters}
 
 
 bounded = settings(

@@ -13,16 +13,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from remediator.alerts import Alert, Notification
+from remediator.cluster.inventory import Inventory
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Rollout
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.records.events import Event
+from remediator.records.gate import barred
 from remediator.records.ledger import Head, head
 from remediator.records.model import (
     Accusation,
@@ -31,15 +36,14 @@ from remediator.records.model import (
     Intent,
     Phase,
     PolicyRef,
+    Release,
     Remediation,
     Request,
     Target,
     Undoing,
 )
-from remediator.traffic import subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
-from remediator.traffic.subsets import Rules
 from remediator.traffic.suspect import Suspect
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
@@ -139,6 +143,11 @@ class FakeLedger:
     def taken_back(self, target_uid: str) -> tuple[Head, ...]:
         raise NotImplementedError
 
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        if self.fault:
+            raise self.fault
+        return tuple(self.records[key] for key in sorted(self.records) if host in barred(self.records[key]))
+
     def create(self, record: Remediation) -> Remediation:
         raise NotImplementedError
 
@@ -174,8 +183,22 @@ class FakePipeline:
         self.asked.append(request)
         return self.take_back(self.ledger.read(namespace, name), request)
 
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        self.asked.append(request)
+        record = self.ledger.read(namespace, name)
+        if record.status.phase is not Phase.APPLIED:
+            return Released(record, Outcome.DENIED, Reason.NOT_APPLIED, "it took no traffic")
+        status = replace(record.status, release=Release(request, NOON))
+        return Released(replace(record, status=status), Outcome.APPLIED, Reason.RELEASED, "released")
+
     def brakes(self) -> Brakes:
         return Brakes(7, 0)
+
+    def awaiting(self) -> float:
+        return 2
+
+    def holding(self) -> float:
+        return 3
 
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         self.answers.append(approval)
@@ -226,6 +249,7 @@ class FakeCluster:
 
     bodies: Sequence[dict[str, Any]] = ()
     rules: Sequence[dict[str, Any]] = ()
+    """DestinationRules, Canaries and Rollouts."""
     condition: Health = HEALTHY
     fault: ClusterError | None = None
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -240,16 +264,30 @@ class FakeCluster:
     def routing(self) -> tuple[Snapshot, ...]:
         if self.fault:
             raise self.fault
-        rules = Rules(tuple(subsets.read(rule) for rule in self.rules))
-        return tuple(Snapshot(body, virtualservice.read(body), rules) for body in self.bodies)
+        index = Inventory()
+        for body in (*self.bodies, *self.rules):
+            index.put(body)
+        return tuple(index.routing())
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
+        raise NotImplementedError
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        raise NotImplementedError
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        raise NotImplementedError
+
+    def news(self) -> News:
         raise NotImplementedError
 
     def read(self, ref: TargetRef) -> Snapshot:
         raise NotImplementedError
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
+        raise NotImplementedError
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
         raise NotImplementedError
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+HEARTBEAT = "Heartbeat"
+"""The label `remediation` of the alert that always fires: it asks for nothing, and shows that the way to us is open."""
+
 
 class Status(StrEnum):
     """Whether an alert fires."""
@@ -34,6 +37,11 @@ class Alert:
     def name(self) -> str:
         """The label `alertname`; empty if there is none."""
         return self.labels.get("alertname", "")
+
+    @property
+    def heartbeat(self) -> bool:
+        """Whether it is the watchdog, firing."""
+        return self.status is Status.FIRING and self.labels.get("remediation") == HEARTBEAT
 
 
 @dataclass(frozen=True, slots=True)

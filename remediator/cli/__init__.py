@@ -6,6 +6,7 @@
     wiring        what the service is made of, built from Settings
     outside       the cluster that Settings name
     news          what changed in the policy files while it runs
+    check         faults in policies, rules and routes; check_files reads them, check_view shows what was found
     plan          what would happen: diff and JSON Patch
     forecast      what would happen, as a value
     explain       why it would happen
@@ -23,6 +24,7 @@
     resume        end that; pause_view shows both
     lookup        records by the names that people type; the cluster that is asked for them
     requester     who asks for something by hand, and why
+    test          tests that lie beside policies: test_run finds and runs them, test_view shows how they ended
     schema        the JSON Schema of policy files, and the CRDs of records and pauses
     demo          the service on a sample, shown to a newcomer: demo_run is its course, demo_service the child process,
                   demo_view what is said, sample what it is shown on

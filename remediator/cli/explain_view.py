@@ -23,6 +23,7 @@ from remediator.cli.plan_view import (
 from remediator.cli.render import say
 from remediator.policies.match import Considered
 from remediator.policies.matchers import Matcher
+from remediator.records.wire import owner_json
 from remediator.traffic.exposure import Relation
 
 _STYLES = {
@@ -98,6 +99,7 @@ def _say_suspect(out: Console, explanation: Explanation) -> None:
 
 def _say_object(out: Console, reach: ObjectReach, forecast: AlertForecast) -> None:
     say(out, (str(reach.ref), "bold"))
+    say(out, f"  Driven by {reach.owner}: {reach.owner.evidence}")
     for route in reach.routes:
         unreachable = "" if route.reachable else ": gets no traffic, an earlier route takes everything"
         say(out, f"  {route.route}{unreachable}")
@@ -159,6 +161,7 @@ def _object_json(reach: ObjectReach, forecast: AlertForecast) -> dict[str, Any]:
         "kind": reach.ref.kind,
         "namespace": reach.ref.namespace,
         "name": reach.ref.name,
+        "owner": owner_json(reach.owner),
         "routes": [
             {
                 "route": route.route,

@@ -9,6 +9,7 @@ from remediator.cli.forecast import AlertForecast, Forecast
 from remediator.cli.situation import Situation
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.outcome import TargetRef
+from remediator.owners import Owner
 from remediator.policies import match
 from remediator.policies.match import Considered
 from remediator.policies.model import LabelNames, PolicySet
@@ -45,6 +46,8 @@ class ObjectReach:
     """One routing object that names the suspect's service."""
 
     ref: TargetRef
+    owner: Owner
+    """Who drives it."""
     routes: tuple[RouteReach, ...]
 
 
@@ -106,7 +109,7 @@ def _object(snapshot: Snapshot, suspect: Suspect) -> ObjectReach:
         RouteReach(str(route), route.reachable, tuple(_reaches(route, facts, suspect)))
         for route in snapshot.routing.routes
     )
-    return ObjectReach(snapshot.routing.ref, routes)
+    return ObjectReach(snapshot.routing.ref, snapshot.owner, routes)
 
 
 def _reaches(route: Route, facts: Facts, suspect: Suspect) -> Iterator[Reach]:

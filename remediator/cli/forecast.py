@@ -125,6 +125,7 @@ def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
     for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
         if verdict is True:
             changes = work.proposal.plan.changes
+            reason = Reason.ABORTED if work.rollout and reason is Reason.PATCHED else reason
             yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
             yield case.number, work.refused(case, verdict)

@@ -16,19 +16,24 @@ import click
 
 import remediator
 from remediator.cli.approve import approve
+from remediator.cli.check import check
 from remediator.cli.demo import demo
 from remediator.cli.explain import explain
+from remediator.cli.gate import gate
 from remediator.cli.listing import listing
 from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
 from remediator.cli.plan import plan
 from remediator.cli.reject import reject
+from remediator.cli.release import release
 from remediator.cli.resume import resume
 from remediator.cli.rollback import rollback
+from remediator.cli.rules import rules
 from remediator.cli.schema import schema
 from remediator.cli.serve import serve
 from remediator.cli.show import show
 from remediator.cli.stop_mirror import stop_mirror
+from remediator.cli.test import test
 from remediator.cli.undo import undo
 from remediator.errors import RemediatorError
 
@@ -91,6 +96,7 @@ def program() -> None:
 for _command in (
     serve,
     demo,
+    check,
     plan,
     explain,
     listing,
@@ -98,10 +104,14 @@ for _command in (
     approve,
     reject,
     undo,
+    release,
+    gate,
     rollback,
     stop_mirror,
     pause,
     resume,
+    test,
+    rules,
     schema,
 ):
     program.add_command(_command)

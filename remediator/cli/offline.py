@@ -13,12 +13,14 @@ from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
+from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.cluster.roster import Roster
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.pauses import KIND as PAUSE
@@ -81,6 +83,18 @@ class Offline:
         """Every routing object."""
         return tuple(self._inventory.routing())
 
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object; None if there is none."""
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us."""
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """Nothing changes in what was read beforehand."""
+        return self._inventory.news()
+
     def read(self, ref: TargetRef) -> Snapshot:
         """One routing object. Raises NotFound."""
         found = self._inventory.get(ref)
@@ -95,6 +109,10 @@ class Offline:
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:  # noqa: ARG002 - the protocol's
         """Raises Rejected: files given with -f are never written."""
         raise Rejected(f"{ref} was read from a file that is only looked at")
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:  # noqa: ARG002 - the protocol's
+        """Raises as `patch`."""
+        raise Rejected(f"{rollout} was read from a file that is only looked at")
 
 
 class _OfflineBrake:

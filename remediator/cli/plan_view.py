@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,8 +12,10 @@ from remediator.cli.forecast import AlertForecast, Forecast, Warnings
 from remediator.cli.news import not_enforced
 from remediator.cli.render import STYLES, diff, json_patch, say, say_diff
 from remediator.outcome import AlertOutcome, Reason
+from remediator.owners import Lever
 from remediator.pipeline.preparation import Work
 from remediator.policies.model import Mode
+from remediator.traffic.patch import Operation
 
 _SENTENCES = {
     Mode.ENFORCE: "{} would be changed.",
@@ -84,10 +87,18 @@ def _say_work(out: Console, work: Work, source: str) -> None:
     say(out, (str(work.ref), "bold"), f", mode {work.mode.value}")
     say_diff(out, _diff(work, source))
     say(out)
-    say(out, "JSON Patch:")
-    for line in json_patch(work.proposal.patch.operations if work.proposal.patch else ()):
+    # What a Rollout drives is not patched: the diff is what its controller makes of it.
+    say(out, f"JSON Patch, of the status of {work.rollout}:" if work.rollout else "JSON Patch:")
+    for line in json_patch(_sent(work)):
         say(out, line)
     say(out)
+
+
+def _sent(work: Work) -> Sequence[Operation]:
+    """The operations that are sent."""
+    if work.rollout is not None:
+        return work.rollout.abort
+    return work.proposal.patch.operations if work.proposal.patch else ()
 
 
 def _diff(work: Work, source: str) -> tuple[str, ...]:
@@ -162,8 +173,9 @@ def _work_json(work: Work, source: str) -> dict[str, Any]:
         "mode": work.mode.value,
         "changes": list(work.proposal.plan.changes),
         "diff": "\n".join(_diff(work, source)),
-        "patch": patch.operations if patch else [],
-        "undo": [edit.operation for edit in patch.undo] if patch else [],
+        "lever": (Lever.ARGO_ROLLOUTS if work.rollout else Lever.PATCH).value,
+        "patch": list(_sent(work)),
+        "undo": [edit.operation for edit in patch.undo] if patch and not work.rollout else [],
     }
 
 

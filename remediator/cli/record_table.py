@@ -90,7 +90,9 @@ def _row(record: Remediation, now: datetime) -> _Row:
 
 
 def _phase(record: Remediation) -> str:
-    phase, reason = record.status.phase, record.status.reason
+    phase, reason, known = record.status.phase, record.status.reason, record.status.verification
+    if phase is Phase.APPLIED and known and known.concluded_at and known.verdict.needs_a_person:
+        return f"{phase.value} ({known.verdict.value})"
     return f"{phase.value} ({reason.value})" if reason and phase in _TOLD else phase.value
 
 

@@ -12,9 +12,12 @@ from remediator.cli.guards_view import say_verdicts
 from remediator.cli.record_table import PHASE_STYLES, ago
 from remediator.cli.render import say, say_diff
 from remediator.cli.standing import Standing
+from remediator.cli.verification_view import say_verification
+from remediator.owners import Lever
+from remediator.pipeline.undoing import retry_words
 from remediator.policies.model import Action
 from remediator.policies.quantities import format_duration
-from remediator.records.model import Accusation, Approval, Companion, Phase, Remediation, Request, Status
+from remediator.records.model import Accusation, Approval, Companion, Intent, Phase, Remediation, Request, Status
 from remediator.traffic.hosts import short
 from remediator.traffic.undo import Difference
 
@@ -45,7 +48,9 @@ def say_record(out: Console, standing: Standing, command: Callable[..., str], no
         say(out, f"  {change}")
     say(out)
     _say_guards(out, record.status)
-    if standing.made or record.status.phase is Phase.PLANNED:
+    if record.status.verification:
+        say_verification(out, record.status.verification)
+    if record.intent.lever is Lever.PATCH and (standing.made or record.status.phase is Phase.PLANNED):
         _say_standing(out, standing)
     _say_way_back(out, standing, command)
     if record.status.phase is Phase.AWAITING_APPROVAL:
@@ -62,15 +67,21 @@ def _say_head(out: Console, record: Remediation) -> None:
     if status.message and status.message != "; ".join(intent.changes):
         say(out, f"  {status.message}")
     say(out, f"  target   {intent.target.ref}")
+    if intent.owner:
+        say(out, f"  driver   {intent.owner}: {intent.owner.evidence}")
     say(out, f"  suspect  {intent.suspect}")
     say(out, f"  stable   {intent.stable or 'the other destinations of each route'}")
     say(out, f"  policy   {intent.policy.name}, mode {intent.mode.value}")
-    say(out, f"  actions  {', '.join(intent.actions)}")
+    say(out, f"  actions  {', '.join(intent.actions)}" + _by_lever(intent))
     if intent.request:
         say(out, f"  by hand  {asked(intent.request)}")
     if record.approval:
         say(out, f"  answer   {answered(record.approval)}")
     say(out)
+
+
+def _by_lever(intent: Intent) -> str:
+    return f", by the abort of {intent.owner.name}" if intent.lever is not Lever.PATCH and intent.owner else ""
 
 
 def _say_alerts(out: Console, record: Remediation) -> None:
@@ -114,7 +125,20 @@ def _times(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
     for each in status.resolved:
         after = "nothing was patched" if each.after_s is None else f"{_rounded(each.after_s)} after the patch"
         yield "resolved", each.at, (f"{each.fingerprint}, " if intent.also else "") + after
+    if status.release:
+        yield "released", status.release.at, f"by {asked(status.release.request)}"
+    yield from _holding(status)
     yield from _undoing(status)
+
+
+def _holding(status: Status) -> Iterator[tuple[str, datetime, str]]:
+    """How often the withdrawal was brought back, and whether that was given up."""
+    hold = status.hold
+    for each in hold.enforcements if hold else ():
+        took = f"brought back in {_between(each.at, each.done_at)}" if each.done_at else "not known to be brought back"
+        yield "held", each.at, f"{took}, against {each.writer or 'somebody unknown'}"
+    if hold and hold.lost_at:
+        yield "hold lost", hold.lost_at, f"to {hold.lost_to or 'somebody unknown'}"
 
 
 def _answering(record: Remediation) -> Iterator[tuple[str, datetime, str]]:
@@ -176,6 +200,8 @@ def _say_way_back(out: Console, standing: Standing, command: Callable[..., str])
         say_peace(out, record)
     elif not standing.made and phase is not Phase.PLANNED:
         say(out, "Nothing was changed, so there is nothing to undo.")
+    elif record.intent.lever is not Lever.PATCH:
+        say(out, f"An undo is refused: {retry_words(record)}")
     elif standing.lost:
         say(out, "There is nothing to put back.")
     elif standing.made and standing.differences:

@@ -13,7 +13,6 @@ from typing import Any
 
 from remediator.alerts.values import moment as parsed_moment
 from remediator.cli.alert_file import STDIN, GivenAlert, read_alerts
-from remediator.cli.bounds import bounds_of
 from remediator.cli.knowledge import Knowledge
 from remediator.cli.offline import read_manifests
 from remediator.cli.options import NOW, chosen
@@ -22,6 +21,7 @@ from remediator.cli.waiting import LACKING, awaited
 from remediator.cluster.port import Cluster
 from remediator.errors import InputError, NotificationError, Unavailable
 from remediator.guards.situation import Bounds
+from remediator.pipeline.bounds import bounds_of
 from remediator.policies.load import load
 from remediator.policies.mistake import shown
 from remediator.policies.model import Mode, PolicySet

@@ -13,16 +13,20 @@ from datetime import timedelta
 import remediator
 from remediator import logs
 from remediator.cli.address import tried
-from remediator.cli.bounds import bounds_of
 from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
+from remediator.pipeline.bounds import bounds_of
+from remediator.pipeline.holds import Holds
 from remediator.pipeline.housekeeping import Housekeeping
+from remediator.pipeline.verifying import Verifying
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
+from remediator.prometheus import Prometheus
 from remediator.settings import Settings, shown
+from remediator.verification.schedule import Schedule
 from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
 from remediator.web.parts import Parts
@@ -38,8 +42,7 @@ def serve_with(settings: Settings) -> None:
         RemediatorError: something that the settings name cannot be used; nothing was served.
     """
     authenticator = _authenticator(settings)
-    store = PolicyStore(settings.policies)
-    metrics = Metrics()
+    store, metrics = PolicyStore(settings.policies), Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
     # gunicorn would try for five seconds, and end in its log.
     tried(settings.listen)
@@ -48,8 +51,7 @@ def serve_with(settings: Settings) -> None:
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    housekeeping = Housekeeping(cluster, _retention(settings), pipeline.clock.now)
-    approvals = Approvals(pipeline)
+    background = (cluster, news, *_threads(settings, pipeline))
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -58,23 +60,49 @@ def serve_with(settings: Settings) -> None:
         authenticator=authenticator,
         max_body=settings.max_body,
         clock=time.time,
+        known_bad=known_bad(settings),
         ceiling=Mode(settings.mode),
     )
 
     def start() -> None:
-        for part in (cluster, news, housekeeping, approvals):
+        for part in background:
             part.start()
 
     def stop() -> None:
-        for part in (approvals, housekeeping, news, cluster):
+        for part in reversed(background):
             part.stop()
         executor.shutdown()
 
     run(create_app(parts), _serving(settings, parts.draining, start, stop))
 
 
+def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds, Verifying]:
+    """What goes on besides the requests."""
+    return (
+        Housekeeping(pipeline.cluster, _retention(settings), pipeline.clock.now),
+        Approvals(pipeline),
+        Holds(pipeline, gitops_pause=settings.gitops_pause),
+        _verifying(settings, pipeline),
+    )
+
+
 def _retention(settings: Settings) -> timedelta | None:
     return timedelta(seconds=settings.retention) if settings.retention else None
+
+
+def known_bad(settings: Settings) -> timedelta | None:
+    """How long the gate holds a version back; None: as long as there is the record."""
+    return timedelta(seconds=settings.known_bad) if settings.known_bad else None
+
+
+def _verifying(settings: Settings, pipeline: Pipeline) -> Verifying:
+    return Verifying(
+        pipeline.cluster,
+        Prometheus(settings.prometheus_url) if settings.prometheus_url else None,
+        Schedule(timedelta(seconds=settings.verify_within)),
+        now=pipeline.clock.now,
+        counted=pipeline.metrics.verification,
+    )
 
 
 def _serving(

@@ -13,8 +13,8 @@ from sys import intern
 from typing import Final
 
 from remediator.cluster.chronicle import Chronicle
+from remediator.cluster.sharing import interned, shared
 from remediator.guards.cooldown import Made
-from remediator.outcome import TargetRef
 from remediator.records.ledger import Firing, Head, Tally, head
 from remediator.records.model import Remediation
 from remediator.records.moments import Moments, moments
@@ -48,7 +48,7 @@ class _Packed:
         text = json.dumps(render(record), separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         firings = tuple((intern(found), at) for found, at in sorted(record.intent.firings))
         packed = zlib.compress(text, _COMPRESSION)
-        return cls(_shared(head(record)), record.resource_version, firings, _interned(moments(record)), packed)
+        return cls(shared(head(record)), record.resource_version, firings, interned(moments(record)), packed)
 
     def record(self) -> Remediation:
         return parse(json.loads(zlib.decompress(self.text).decode("utf-8", "surrogatepass")))
@@ -167,6 +167,21 @@ class Archive:
         with self._lock:
             return self._gather(self._chronicle.awaiting)
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record that changed its target later than `since` and is not verified yet, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.unverified.since(since))
+
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        """The head of every record whose withdrawal is held up, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.held.since(now))
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this routing object whose suspect may have had traffic again since, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.let_go(target_uid) | self._taken_back.get(target_uid, set()))
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object; None if there was none."""
         with self._lock:
@@ -178,6 +193,12 @@ class Archive:
         """The records heard of later than `since` that accuse a version of this service, the latest first."""
         with self._lock:
             names = self._chronicle.accusing(host, since)
+        return tuple(record for name in names if (record := self.get(*name)))
+
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back, by name."""
+        with self._lock:
+            names = self._chronicle.barring(host)
         return tuple(record for name in names if (record := self.get(*name)))
 
     def tally(self, since: datetime) -> Tally:
@@ -265,27 +286,8 @@ def _begun(found: _Packed) -> tuple[datetime, _Name]:
     return found.moments.begun_at or found.head.created_at, found.head.key
 
 
-def _interned(found: Moments) -> Moments:
-    """The same moments, in which hosts that many records have in common are there once."""
-    return replace(
-        found, target_uid=intern(found.target_uid), accused=tuple(Host(intern(host)) for host in found.accused)
-    )
-
-
 def _place(found: Head) -> _Place:
     return -found.created_at.timestamp(), found.key
-
-
-def _shared(found: Head) -> Head:
-    """The same head, in which texts that many records have in common are there once."""
-    target = TargetRef(intern(found.target.kind), intern(found.target.namespace), intern(found.target.name))
-    return replace(
-        found,
-        namespace=intern(found.namespace),
-        policy=intern(found.policy),
-        target=target,
-        target_uid=intern(found.target_uid),
-    )
 
 
 def _discard(index: dict[str, set[_Name]], key: str, name: _Name) -> None:

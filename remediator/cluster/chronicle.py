@@ -13,6 +13,7 @@ from remediator.traffic.hosts import Host
 _Name = tuple[str, str]
 """(namespace, name)"""
 _Key = TypeVar("_Key")
+_Group = TypeVar("_Group", Host, str)
 
 
 class Timeline:
@@ -55,9 +56,15 @@ class Chronicle:
         self.made = Timeline()
         """What counts for the fleet's budget."""
         self.observed = Timeline()
+        self.unverified = Timeline()
+        """Patches of which is not known yet whether they worked."""
         self.awaiting: set[_Name] = set()
+        self.held = Timeline()
+        """At the moments until which they are held up."""
+        self._let_go: dict[str, set[_Name]] = {}
         self._by_target: dict[str, Timeline] = {}
         self._accusing: dict[Host, Timeline] = {}
+        self._barring: dict[Host, set[_Name]] = {}
         self._begun: dict[_Name, int | None] = {}
         """In which order: the same for every replica, since each hears of them in the order in which they were stored.
         None: only we know of it yet, as we have just stored it ourselves."""
@@ -70,19 +77,33 @@ class Chronicle:
             order: of the news; None: our own write, before its source has told of it.
         """
         if old is not None:
-            for timeline, at in self._places(old):
-                timeline.discard(at, name)
-            self._tidy(old)
-            self.awaiting.discard(name)
+            self._take_out(name, old)
         if new is not None:
-            for timeline, at in self._places(new):
-                timeline.add(at, name)
-            if new.awaiting:
-                self.awaiting.add(name)
+            self._put_in(name, new)
         if new is None or not new.begun:
             self._begun.pop(name, None)
         elif self._begun.get(name) is None:
             self._begun[name] = order
+
+    def _take_out(self, name: _Name, old: Moments) -> None:
+        for timeline, at in self._places(old):
+            timeline.discard(at, name)
+        self._tidy(old)
+        self.awaiting.discard(name)
+        for host in old.barred:
+            _take(self._barring, host, name)
+        if old.let_go:
+            _take(self._let_go, old.target_uid, name)
+
+    def _put_in(self, name: _Name, new: Moments) -> None:
+        for timeline, at in self._places(new):
+            timeline.add(at, name)
+        if new.awaiting:
+            self.awaiting.add(name)
+        for host in new.barred:
+            self._barring.setdefault(host, set()).add(name)
+        if new.let_go:
+            self._let_go.setdefault(new.target_uid, set()).add(name)
 
     def latest(self, uid: str) -> _Name | None:
         """The record that changed this routing object last."""
@@ -91,6 +112,14 @@ class Chronicle:
     def accusing(self, host: Host, since: datetime) -> tuple[_Name, ...]:
         """The records heard of later than `since` that accuse a version of this service."""
         return self._accusing[host].since(since) if host in self._accusing else ()
+
+    def barring(self, host: Host) -> tuple[_Name, ...]:
+        """The records that hold a version of this service back, by name."""
+        return tuple(sorted(self._barring.get(host, ())))
+
+    def let_go(self, uid: str) -> frozenset[_Name]:
+        """The records of this routing object that were released, or whose hold was lost."""
+        return frozenset(self._let_go.get(uid, ()))
 
     def begun(self) -> int:
         """How many patches are about to be made, or may be made already."""
@@ -115,8 +144,12 @@ class Chronicle:
             yield _at(self._by_target, moments.target_uid), moments.made_at
             if moments.counts:
                 yield self.made, moments.made_at
+        if moments.unverified_at is not None:
+            yield self.unverified, moments.unverified_at
         if moments.observed_at is not None:
             yield self.observed, moments.observed_at
+        if moments.held_until is not None:
+            yield self.held, moments.held_until
         if moments.heard_at is not None:
             for host in moments.accused:
                 yield _at(self._accusing, host), moments.heard_at
@@ -133,3 +166,10 @@ class Chronicle:
 
 def _at(timelines: dict[_Key, Timeline], key: _Key) -> Timeline:
     return timelines.setdefault(key, Timeline())
+
+
+def _take(names_of: dict[_Group, set[_Name]], group: _Group, name: _Name) -> None:
+    """Take a name out of its group; a group without names is forgotten."""
+    names_of[group].discard(name)
+    if not names_of[group]:
+        del names_of[group]

@@ -12,6 +12,7 @@ from remediator.cluster.endpoints import ENDPOINT_SLICE
 from remediator.cluster.failures import Unserved
 from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE
 from remediator.cluster.rest import Rest
+from remediator.owners import CANARY, FLAGGER_GROUP, ROLLOUT, ROLLOUTS_GROUP
 from remediator.records import model, pauses
 
 
@@ -57,6 +58,11 @@ def _slices() -> Api:
     return Api(group, "endpointslices", ("v1", "v1beta1"), f"the API server knows no group {group}: {advice}", advice)
 
 
+def _optional(group: str, plural: str, version: str) -> Api:
+    missing = f"the API server serves no {plural}.{group}"
+    return Api(group, plural, (version,), missing, "install or update its CRD")
+
+
 APIS: Final[Mapping[str, Api]] = {
     VIRTUAL_SERVICE: _istio("virtualservices"),
     DESTINATION_RULE: _istio("destinationrules"),
@@ -64,6 +70,8 @@ APIS: Final[Mapping[str, Api]] = {
     pauses.KIND: _ours(pauses.PLURAL, namespaced=False),
     NAMESPACE: Api("", "namespaces", ("v1",), ungrouped="", unserved="", namespaced=False),
     ENDPOINT_SLICE: _slices(),
+    CANARY: _optional(FLAGGER_GROUP, "canaries", "v1beta1"),
+    ROLLOUT: _optional(ROLLOUTS_GROUP, "rollouts", "v1alpha1"),
 }
 
 

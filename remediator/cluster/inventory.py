@@ -6,16 +6,21 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from remediator.cluster.drivers import DRIVERS, DriverTable
+from remediator.cluster.drivers import read as read_driver
+from remediator.cluster.news import News
 from remediator.cluster.port import Snapshot
+from remediator.cluster.rule_table import RuleTable, discard
 from remediator.guards import switch
 from remediator.outcome import TargetRef
-from remediator.traffic import subsets, virtualservice
+from remediator.owners import Driving, Owner, claims
+from remediator.traffic import gitops, subsets, virtualservice
 from remediator.traffic.hosts import Host
-from remediator.traffic.subsets import DestinationRule, Rules
+from remediator.traffic.subsets import Rules
 from remediator.traffic.view import RouteChange
 
 VIRTUAL_SERVICE: Final = virtualservice.KIND
@@ -23,7 +28,7 @@ DESTINATION_RULE: Final = "DestinationRule"
 KINDS: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
 """Istio's kinds that are indexed."""
 NAMESPACE: Final = "Namespace"
-"""Of these one annotation is kept. Objects of any other kind are ignored."""
+"""Of these one annotation is kept; of drivers.DRIVERS what they drive. Objects of any other kind are ignored."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """Where `kubectl apply` keeps a copy of the whole object, as text."""
@@ -69,6 +74,9 @@ class _Packed:
     delegates: frozenset[_Name]
     changed: RouteChange | None
     """What managedFields told, which are not kept."""
+    claimed: tuple[Owner, ...]
+    marked: bool
+    """As of traffic/gitops.py."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> _Packed:
@@ -79,6 +87,8 @@ class _Packed:
             hosts=virtualservice.hosts(slim),
             delegates=virtualservice.delegates(slim),
             changed=virtualservice.last_change(body),
+            claimed=claims(body),
+            marked=gitops.marked(slim) is not None,
         )
 
     def body(self) -> dict[str, Any]:
@@ -93,10 +103,13 @@ class _RoutingTable:
     objects: dict[_Name, _Packed] = field(default_factory=dict)
     by_host: dict[Host, set[_Name]] = field(default_factory=dict)
     by_delegate: dict[_Name, set[_Name]] = field(default_factory=dict)
+    marked: set[_Name] = field(default_factory=set)
 
     def put(self, name: _Name, packed: _Packed) -> None:
         self.drop(name)
         self.objects[name] = packed
+        if packed.marked:
+            self.marked.add(name)
         for host in packed.hosts:
             self.by_host.setdefault(host, set()).add(name)
         for delegate in packed.delegates:
@@ -106,53 +119,19 @@ class _RoutingTable:
         packed = self.objects.pop(name, None)
         if packed is None:
             return
+        self.marked.discard(name)
         for host in packed.hosts:
-            _discard(self.by_host, host, name)
+            discard(self.by_host, host, name)
         for delegate in packed.delegates:
-            _discard(self.by_delegate, delegate, name)
+            discard(self.by_delegate, delegate, name)
 
     def roots(self, delegate: _Name) -> tuple[_Packed, ...]:
         return tuple(self.objects[name] for name in sorted(self.by_delegate.get(delegate, ())))
 
 
-@dataclass(slots=True)
-class _RuleTable:
-    """DestinationRules: by name, by exact host, and by what a wildcard host ends with."""
-
-    objects: dict[_Name, DestinationRule] = field(default_factory=dict)
-    by_host: dict[str, set[_Name]] = field(default_factory=dict)
-    by_suffix: dict[str, set[_Name]] = field(default_factory=dict)
-
-    def put(self, name: _Name, rule: DestinationRule) -> None:
-        self.drop(name)
-        self.objects[name] = rule
-        index, key = self._place(rule)
-        index.setdefault(key, set()).add(name)
-
-    def drop(self, name: _Name) -> None:
-        rule = self.objects.pop(name, None)
-        if rule is not None:
-            index, key = self._place(rule)
-            _discard(index, key, name)
-
-    def covering(self, hosts: Iterable[Host]) -> Rules:
-        """The rules that may speak of any of `hosts`, in the order of their names."""
-        names: set[_Name] = set()
-        for host in hosts:
-            names |= self.by_host.get(host, set())
-            if self.by_suffix:
-                # As many look-ups as the host has characters, however many rules there are.
-                for start in range(len(host) + 1):
-                    names |= self.by_suffix.get(host[start:], set())
-        return Rules(tuple(self.objects[name] for name in sorted(names)))
-
-    def _place(self, rule: DestinationRule) -> tuple[dict[str, set[_Name]], str]:
-        return (self.by_suffix, rule.host[1:]) if rule.host.startswith("*") else (self.by_host, rule.host)
-
-
 class Inventory:
-    """Every VirtualService and DestinationRule, found by host, and what mode each namespace asks for. Safe to use from
-    many threads.
+    """Every VirtualService and DestinationRule, found by host, what mode each namespace asks for, and who drives what.
+    Safe to use from many threads.
 
     The lock is held for dictionary look-ups only: JSON is packed before it is taken, and unpacked after it is
     given back. What one look-up costs depends on how many objects it finds, not on how many there are.
@@ -161,9 +140,18 @@ class Inventory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
-        self._rules = _RuleTable()
+        self._drivers = DriverTable()
+        self._rules = RuleTable()
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
+        self._readers: tuple[News, ...] = ()
+
+    def news(self) -> News:
+        """What changes from now on."""
+        made = News()
+        with self._lock:
+            self._readers = (*self._readers, made)
+        return made
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Add the object, or put it in the place of the one of its kind, namespace and name."""
@@ -177,8 +165,13 @@ class Inventory:
             rule = subsets.read(body)
             with self._lock:
                 self._rules.put(name, rule)
+        elif ref.kind in DRIVERS:
+            driver = read_driver(body)
+            with self._lock:
+                self._drivers.put(driver)
         elif ref.kind == NAMESPACE:
             self._set_mode(ref.name, switch.annotated(body, switch.ANNOTATION))
+        self._tell(ref)
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget the object; nothing happens if it is not there."""
@@ -187,8 +180,11 @@ class Inventory:
                 self._routing.drop((namespace, name))
             elif kind == DESTINATION_RULE:
                 self._rules.drop((namespace, name))
+            elif kind in DRIVERS:
+                self._drivers.drop(kind, (namespace, name))
             elif kind == NAMESPACE:
                 self._modes.pop(name, None)
+        self._tell(TargetRef(kind, namespace, name))
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`, in the order of namespace and name.
@@ -209,6 +205,11 @@ class Inventory:
             if snapshot is not None:
                 yield snapshot
 
+    def marked(self) -> tuple[TargetRef, ...]:
+        """The routing objects that a GitOps controller was told to leave alone by us, by namespace and name."""
+        with self._lock:
+            return tuple(TargetRef(VIRTUAL_SERVICE, *name) for name in sorted(self._routing.marked))
+
     def get(self, ref: TargetRef) -> Snapshot | None:
         """The routing object that is so named; None if there is none."""
         return self._find((ref.namespace, ref.name)) if ref.kind == VIRTUAL_SERVICE else None
@@ -221,12 +222,18 @@ class Inventory:
             roots = self._routing.roots(_name(slim))
             rules = self._covering(hosts, roots)
             mode = self._modes.get(_name(slim)[0])
-        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode))
+            driving = self._drivers.driving(reference(slim), claims(body), hosts, rules)
+        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode, driving))
 
     def counts(self) -> dict[str, int]:
-        """How many objects of each of Istio's kinds."""
+        """How many objects of each of Istio's kinds, and of the drivers' kinds where there are any."""
         with self._lock:
-            return {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+            found = {VIRTUAL_SERVICE: len(self._routing.objects), DESTINATION_RULE: len(self._rules.objects)}
+            return found | self._drivers.counts()
+
+    def _tell(self, ref: TargetRef) -> None:
+        for reader in self._readers:
+            reader.tell(ref)
 
     def _set_mode(self, namespace: str, mode: str | None) -> None:
         with self._lock:
@@ -245,7 +252,8 @@ class Inventory:
         packed = self._routing.objects[name]
         roots = self._routing.roots(name)
         rules = self._covering(packed.hosts, roots)
-        return packed, _Found(roots, rules, packed.changed, self._modes.get(name[0]))
+        driving = self._drivers.driving(TargetRef(VIRTUAL_SERVICE, *name), packed.claimed, packed.hosts, rules)
+        return packed, _Found(roots, rules, packed.changed, self._modes.get(name[0]), driving)
 
     def _covering(self, hosts: frozenset[Host], roots: tuple[_Packed, ...]) -> Rules:
         # A delegate's route may use its root's mirror, so the rules for the root's hosts count as well.
@@ -260,6 +268,7 @@ class _Found:
     rules: Rules
     changed: RouteChange | None
     mode: str | None
+    driving: Driving
 
 
 def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
@@ -269,16 +278,9 @@ def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
 
 def _snapshot(body: dict[str, Any], found: _Found) -> Snapshot:
     routing = virtualservice.read(body, tuple(root.body() for root in found.roots))
-    return Snapshot(body, routing, found.rules, changed=found.changed, namespace_mode=found.mode)
+    return Snapshot(body, routing, found.rules, found.changed, found.mode, found.driving)
 
 
 def _name(body: Mapping[str, Any]) -> _Name:
     ref = reference(body)
     return ref.namespace, ref.name
-
-
-def _discard(index: dict[Any, set[_Name]], key: object, name: _Name) -> None:
-    names = index[key]
-    names.discard(name)
-    if not names:
-        del index[key]

@@ -6,6 +6,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from remediator.cluster.archive import Archive
@@ -15,8 +16,9 @@ from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Inventory
 from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
+from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
-from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
@@ -25,6 +27,7 @@ from remediator.cluster.watches import Watches, scopes
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import CANARY, ROLLOUT, Rollout, read_rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
@@ -139,7 +142,7 @@ class KubernetesCluster:
         heard = [time for watches in self._all for time in watches.last_events]
         return Health(
             synced=not faults,
-            detail="; ".join(faults) or ", ".join(_counted(kind, count) for kind, count in objects.items()),
+            detail="; ".join(faults) or counted(objects),
             objects=objects,
             last_event=min((time for time in heard if time is not None), default=None) if all(heard) else None,
             broken=any(watches.broken for watches in self._all),
@@ -161,13 +164,29 @@ class KubernetesCluster:
         self._routing.require()
         return tuple(self._inventory.routing())
 
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object by the index; None if there is none. Raises as `routing_to`."""
+        self._routing.require()
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._routing.require()
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """What the index hears from now on: each event of a watch, and each answer to a patch of ours."""
+        return self._inventory.news()
+
     def read(self, ref: TargetRef) -> Snapshot:
-        """Read one routing object from the API server, past the index.
+        """Read one routing object from the API server, past the index, and the Rollouts that drive it.
 
         Raises:
             NotFound, Forbidden, Retriable.
         """
-        return self._inventory.snapshot(self._rest.get(self._path(ref)))
+        found = self._inventory.snapshot(self._rest.get(self._path(ref)))
+        rollouts = tuple(read_rollout(self._rest.get(self._path(each.ref))) for each in found.driving.rollouts)
+        return replace(found, driving=replace(found.driving, rollouts=rollouts)) if rollouts else found
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness:
         """Count the endpoints of a destination's service that have these labels, and those that are ready, by requests.
@@ -192,6 +211,26 @@ class KubernetesCluster:
         if not dry_run:
             self._index.advance(ref, patch.resource_version, body)
         return self._inventory.snapshot(body)
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        """Abort the update that a Rollout is at, and no other.
+
+        On its status subresource: the same patch of the Rollout itself is answered with 200, and changes nothing.
+
+        Raises:
+            Conflict: it is at another update, or gone. Rejected: the server refuses this change. Forbidden, Retriable.
+        """
+        path = self._path(rollout.ref)
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        try:
+            self._rest.patch(f"{path}/status", rollout.abort, query)
+        except NotFound as error:
+            raise Conflict(f"{rollout} is gone") from error
+        except Unapplied as error:
+            now = read_rollout(self._rest.get(path))
+            if (now.uid, now.update) != (rollout.uid, rollout.update):
+                raise Conflict(f"{rollout} is at another update than was read") from error
+            raise
 
     @property
     def _all(self) -> tuple[Watches, ...]:
@@ -241,10 +280,12 @@ def _routing_scopes(namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
 
     DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
     namespace may say, and a rule that is not watched would pass for one that is not there. Namespaces: each may say
-    how far anything may go in it.
+    how far anything may go in it. Canaries stand beside what they drive, Rollouts need not; neither need be installed.
     """
-    return (*scopes(VIRTUAL_SERVICE, namespaces), Scope(DESTINATION_RULE), Scope(NAMESPACE))
-
-
-def _counted(kind: str, count: int) -> str:
-    return f"{count} {kind}" + ("" if count == 1 else "s")
+    return (
+        *scopes(VIRTUAL_SERVICE, namespaces),
+        Scope(DESTINATION_RULE),
+        Scope(NAMESPACE),
+        *scopes(CANARY, namespaces, optional=True),
+        Scope(ROLLOUT, optional=True),
+    )

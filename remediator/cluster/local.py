@@ -19,12 +19,14 @@ from remediator.cluster.identity import presented, stored
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
 from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
-from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.news import News
+from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.roster import Roster
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND
@@ -33,6 +35,7 @@ from remediator.traffic.patch import Patch
 from remediator.traffic.view import Destination
 
 _PATCH = Right("patch", "virtualservices.networking.istio.io")
+_ABORT = Right("patch", "rollouts/status.argoproj.io")
 
 
 class LocalCluster:
@@ -81,8 +84,7 @@ class LocalCluster:
             fault = str(error)
             return Health(False, fault, self._counts(), self._catalogue.looked_at, routing_fault=fault)
         counts = self._counts()
-        detail = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
-        return Health(True, detail, counts, self._catalogue.looked_at)
+        return Health(True, counted(counts), counts, self._catalogue.looked_at)
 
     def routing_to(self, host: Host) -> tuple[Snapshot, ...]:
         """Every routing object with a destination or a mirror of `host`.
@@ -97,6 +99,20 @@ class LocalCluster:
         """Every routing object. Raises as `routing_to`."""
         self._catalogue.refresh()
         return tuple(self._inventory.routing())
+
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object; None if there is none. Raises as `routing_to`."""
+        self._catalogue.refresh()
+        return self._inventory.get(ref)
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """What GitOps was told to leave alone by us. Raises as `routing_to`."""
+        self._catalogue.refresh()
+        return self._inventory.marked()
+
+    def news(self) -> News:
+        """What is found changed from now on, whenever the folder is looked at."""
+        return self._inventory.news()
 
     def read(self, ref: TargetRef) -> Snapshot:
         """Read one routing object from its file.
@@ -131,6 +147,27 @@ class LocalCluster:
             # Not by way of the folder: what is done is done, even if another file has become faulty meanwhile.
             return self._inventory.snapshot(presented(result))
 
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        """Write into a Rollout's file that its update is aborted; with `dry_run` into a copy.
+
+        Raises:
+            Conflict: it is at another update, or gone. Forbidden, Unavailable: as `patch`.
+        """
+        if dry_run:
+            _aborted(self._rollout(rollout), rollout)
+            return
+        with self._gate.passed(_ABORT) as writer:
+            source = self._rollout(rollout)
+            result = stored(_aborted(source, rollout), source.manifest.body)
+            if result != source.manifest.body:
+                writer.replace(source.path, rewrite(source.text, source.manifest, result), source.stamp)
+
+    def _rollout(self, rollout: Rollout) -> Source:
+        try:
+            return self._catalogue.source(rollout.ref)
+        except NotFound as error:
+            raise Conflict(f"{rollout} is gone") from error
+
     def _source(self, ref: TargetRef) -> Source:
         if ref.kind != VIRTUAL_SERVICE:
             raise NotFound(f"{ref} is no routing object that is read from files")
@@ -155,6 +192,15 @@ def _patched(source: Source, patch: Patch) -> dict[str, Any]:
         raise Rejected(f"the patch does not fit {ref}: {error}") from error
     if _identity(result) != _identity(current):
         raise Rejected(f"the patch changes what names {ref}: kind, name, namespace, uid or resourceVersion")
+    return result
+
+
+def _aborted(source: Source, rollout: Rollout) -> dict[str, Any]:
+    """The Rollout with its update aborted."""
+    try:
+        result: dict[str, Any] = cast(Any, JsonPatch)(rollout.abort).apply(presented(source.manifest.body))
+    except (JsonPatchException, JsonPointerException, TypeError) as error:
+        raise Conflict(f"{rollout} is at another update than was read, in {source.path}") from error
     return result
 
 

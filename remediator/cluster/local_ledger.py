@@ -146,6 +146,21 @@ class LocalLedger:
         self._catalogue.refresh()
         return self._archive.awaiting()
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since` that is not verified yet. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.unverified(since)
+
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        """The head of every record whose withdrawal is held up. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.holding(now)
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of this object whose suspect may have had traffic again. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.let_go(target_uid)
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of this routing object. Raises as `heads`."""
         self._catalogue.refresh()
@@ -155,6 +170,11 @@ class LocalLedger:
         """The records heard of later than `since` that accuse a version of this service. Raises as `heads`."""
         self._catalogue.refresh()
         return self._archive.accusing(host, since)
+
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.barring(host)
 
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. Raises as `heads`."""

@@ -18,6 +18,7 @@ from remediator.cluster.endpoints import ENDPOINT_SLICE, POD
 from remediator.cluster.inventory import KINDS, NAMESPACE, reference
 from remediator.errors import Unavailable
 from remediator.outcome import TargetRef
+from remediator.owners import CANARY, FLAGGER_GROUP, ROLLOUT, ROLLOUTS_GROUP
 from remediator.records import pauses
 from remediator.records.model import GROUP, KIND
 
@@ -30,6 +31,8 @@ _GROUPS: Final = {
     KIND: GROUP,
     pauses.KIND: GROUP,
     NAMESPACE: "",
+    CANARY: FLAGGER_GROUP,
+    ROLLOUT: ROLLOUTS_GROUP,
     ENDPOINT_SLICE: "discovery.k8s.io",
     POD: "",
 }
@@ -90,8 +93,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One object of a kind that is read: VirtualService, DestinationRule, Remediation, Pause, Namespace, EndpointSlice
-    or Pod."""
+    """One object of a kind that is read: VirtualService, DestinationRule, Remediation, Pause, Namespace, Canary,
+    Rollout, EndpointSlice or Pod."""
 
     ref: TargetRef
     body: dict[str, Any]

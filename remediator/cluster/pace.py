@@ -21,6 +21,8 @@ class Pace:
     longest_wait: float = 5.0
     """After a failure; doubled each time, and shortened by up to a half at random. Not longer: the index is not
     believed until a watch is open again, and users wait for us after an outage. A few replicas are no storm."""
+    absent: float = 20.0
+    """How long to wait before it is asked again whether a kind is there that need not be."""
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     """From 0 to 1."""

@@ -6,11 +6,13 @@ Everything here raises errors of ours (errors.ClusterError) and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from remediator.cluster.news import News
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
+from remediator.owners import Driving, Owner, Rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
@@ -32,6 +34,13 @@ class Snapshot:
     """The last change of its routes by anybody but this program; None if none is known."""
     namespace_mode: str | None = None
     """What the annotation remediator.io/mode of its namespace says, as it is written; None where there is none."""
+    driving: Driving = field(default_factory=Driving)
+    """Whose program writes it."""
+
+    @property
+    def owner(self) -> Owner:
+        """Who drives it."""
+        return self.driving.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,19 @@ class Health:
     """What is wrong with the routing objects alone; empty: they can be planned on, whatever is with the records."""
     records_fault: str = ""
     """What is wrong with the records alone. What a person does by hand needs them, and does not ask for pauses."""
+
+
+def counted(objects: Mapping[str, int]) -> str:
+    """How many of each kind, for a person.
+
+    >>> counted({"VirtualService": 2, "Canary": 2})
+    '2 VirtualServices, 2 Canaries'
+    """
+    return ", ".join(f"{count} {kind if count == 1 else _plural(kind)}" for kind, count in objects.items())
+
+
+def _plural(kind: str) -> str:
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 class Cluster(Protocol):
@@ -84,6 +106,16 @@ class Cluster(Protocol):
     def routing(self) -> tuple[Snapshot, ...]:
         """Every routing object. Raises as `routing_to`."""
 
+    def find(self, ref: TargetRef) -> Snapshot | None:
+        """One routing object by the index; None if there is none. Raises as `routing_to`."""
+
+    def marked(self) -> tuple[TargetRef, ...]:
+        """The routing objects that a GitOps controller was told to leave alone by us (traffic/gitops.py), by the index.
+        Raises as `routing_to`."""
+
+    def news(self) -> News:
+        """What the index hears from now on of routing objects, of DestinationRules, and of Namespaces."""
+
     def read(self, ref: TargetRef) -> Snapshot:
         """Read one routing object from its source, past the index.
 
@@ -111,4 +143,11 @@ class Cluster(Protocol):
         Raises:
             Conflict: it moved since it was read. NotFound: it is gone. Rejected: the server refuses this change.
             Forbidden, Retriable.
+        """
+
+    def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
+        """Abort the update that a Rollout is at, and no other; with `dry_run` it is only tried.
+
+        Raises:
+            Conflict: it is at another update, or gone. Rejected: the server refuses this change. Forbidden, Retriable.
         """

@@ -6,6 +6,8 @@ list, page by page ──▶ index ──▶ watch from that resourceVersion ─
          silence, or the server's end ───┴──▶ watch again from the last resourceVersion, at once
          any other failure ─────────────────▶ wait (longer each time), then watch again; or list, if that
                                               does not help
+
+A kind that need not be there is looked for again now and then, as long as it is not.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from remediator.cluster.discovery import APIS, Discovery
 from remediator.cluster.failures import Gone, Stalled, Unserved, failure
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Lines, Rest
-from remediator.errors import ClusterError, Unavailable
+from remediator.errors import ClusterError, Forbidden, Unavailable
 
 PAGE_SIZE: Final = 500
 """Objects in a page of a list: as many as client-go asks for (tools/pager)."""
@@ -47,6 +49,8 @@ class Scope:
     """None: the whole cluster."""
     keeps: Callable[[str], bool] = field(default=lambda _namespace: True)
     """Which namespaces of the whole cluster."""
+    optional: bool = False
+    """Where nobody serves this kind, there are no objects of it, and nothing is wrong."""
 
     def __str__(self) -> str:
         api = APIS[self.kind]
@@ -69,6 +73,8 @@ class State:
     """Everything is told anew, and in no order."""
     ended: bool = False
     """The thread is no more."""
+    absent: bool = False
+    """Nobody serves this kind, and nobody has to."""
 
 
 class Sink(Protocol):
@@ -141,18 +147,40 @@ class Watch:
             self._rest.close()  # if the peer is lost, it is lost to the idle connections too
         except ClusterError as error:
             self._failed(error)
-            self._stop.wait(self._pace.wait(self._failures))
+            is_absent = isinstance(error, Unserved) and self._may_be_absent
+            self._stop.wait(self._absent() if is_absent else self._pace.wait(self._failures))
+
+    @property
+    def _may_be_absent(self) -> bool:
+        """Whether it is believed that nobody serves this kind. Once it was there, only where that is said repeatedly:
+        a server that has only just started says so too."""
+        was_there = self._state.synced and not self._state.absent
+        return self.scope.optional and (not was_there or self._failures >= _ATTEMPTS_BEFORE_LIST)
+
+    def _absent(self) -> float:
+        """Note that there are no such objects; how long to wait before it is asked again (s)."""
+        for name in tuple(self._names):
+            self._drop(name)
+        if not self._state.absent:
+            _log.info("%s: nobody serves them; looked for again every %.0f s", self.scope, self._pace.absent)
+        self._version, self._failures = None, 0
+        self._heard(synced=True, down_since=None, error="", listing=False, absent=True)
+        return min(self._pace.absent, self._pace.stall)
 
     def _failed(self, error: ClusterError) -> None:
         self._failures += 1
         if isinstance(error, Gone) or self._failures >= _ATTEMPTS_BEFORE_LIST:
             self._version = None
-        if isinstance(error, Unserved):
+        # Whoever may not read a kind is told 403 also where nobody serves it any more.
+        if isinstance(error, Unserved) or (self.scope.optional and isinstance(error, Forbidden)):
             self._discovery.forget(self.scope.kind)
-        if str(error) != self._state.error and not self._stop.is_set():
+        is_news = str(error) != self._state.error and not (isinstance(error, Unserved) and self.scope.optional)
+        if is_news and not self._stop.is_set():
             level = logging.INFO if isinstance(error, Gone) else logging.WARNING
             _log.log(level, "watch of %s interrupted: %s", self.scope, error)
-        self._state = replace(self._state, error=str(error))
+        # What was not there, and now cannot be read, is not known.
+        known = self._state.synced and (isinstance(error, Unserved) or not self._state.absent)
+        self._state = replace(self._state, error=str(error), synced=known, absent=known and self._state.absent)
 
     def _heard(self, **changes: Any) -> None:
         self._state = replace(self._state, last_event=self._pace.clock(), **changes)
@@ -173,9 +201,9 @@ class Watch:
             listed.add(answers.name(body))
         for name in self._names - listed:  # deleted while no watch was open
             self._drop(name)
-        if not self._state.synced:
+        if not self._state.synced or self._state.absent:
             _log.info("%s listed", self.scope)
-        self._heard(synced=True, listing=False)
+        self._heard(synced=True, listing=False, absent=False)
         return version[0]
 
     def _pages(self, resource: Resource, version: list[str]) -> Iterator[dict[str, Any]]:

@@ -85,20 +85,21 @@ class Watches:
         return None
 
 
-def scopes(kind: str, namespaces: Iterable[str]) -> tuple[Scope, ...]:
+def scopes(kind: str, namespaces: Iterable[str], *, optional: bool = False) -> tuple[Scope, ...]:
     """What to watch for the objects of `kind` in `namespaces`: each by itself if all are names, else the whole cluster.
 
     Args:
         namespaces: names or globs; empty is all. Kubernetes cannot watch a glob.
+        optional: as of Scope.
     """
     globs = tuple(dict.fromkeys(namespaces))
     if globs and not any(set(glob) & set("*?[") for glob in globs):
-        return tuple(Scope(kind, name) for name in globs)
+        return tuple(Scope(kind, name, optional=optional) for name in globs)
 
     def keeps(namespace: str) -> bool:
         return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
 
-    return (Scope(kind, None, keeps),)
+    return (Scope(kind, None, keeps, optional),)
 
 
 def _moment(unix: float) -> str:

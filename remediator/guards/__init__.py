@@ -9,6 +9,7 @@ One module a guard, and one section each in docs/guards.md:
 pause                 a person has paused the service
 switch                the annotation remediator.io/mode, and --opt-in
 namespaces            where the policy may act
+lever                 another program would put a patch back at once
 freeze                when it may not
 suspect_is_stable     the accused version is the one to fall back on
 stable_also_failing   whoever would get the traffic is accused as well

@@ -13,6 +13,7 @@ from remediator.guards import (
     cooldown,
     evidence,
     freeze,
+    lever,
     max_targets,
     namespaces,
     pause,
@@ -46,7 +47,7 @@ def _suspect_is_stable(asked: Situation) -> Verdict:
         (f"policy {asked.policy.name}", asked.policy.target.stable),
         ("the object's annotation remediator.io/stable", asked.target.stable),
     )
-    return suspect_is_stable.evaluate(asked.demand, names, asked.plan, asked.facts)
+    return suspect_is_stable.evaluate(asked.demand, names, asked.plan, asked.facts, asked.history.kept_up)
 
 
 def _stable_also_failing(asked: Situation) -> Verdict:
@@ -62,6 +63,7 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
         pause.GUARD: lambda asked: pause.evaluate(asked.pauses, asked.now),
         switch.GUARD: lambda asked: switch.evaluate(asked.target.switch, opt_in=asked.bounds.opt_in),
         namespaces.GUARD: lambda asked: namespaces.evaluate(asked.facts.namespace, asked.policy.target),
+        lever.GUARD: lambda asked: lever.evaluate(asked.target.driving, asked.plan, asked.facts),
         freeze.GUARD: lambda asked: freeze.evaluate(asked.policy.guards.freeze, asked.now),
         suspect_is_stable.GUARD: _suspect_is_stable,
         stable_also_failing.GUARD: _stable_also_failing,
@@ -75,6 +77,13 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
     }
 )
 """Every guard by its name."""
+
+ONCE: Final = frozenset({alert_age.GUARD, evidence.GUARD, max_targets.GUARD, cooldown.GUARD, budget.GUARD})
+"""The guards that ask whether a remediation may begin: they have said yes to one that is held up, and are not asked
+again. All others may find that to go on would make things worse."""
+BRAKES: Final = frozenset({pause.GUARD, switch.GUARD})
+"""The guards that ask whether the service may act by itself at all: what a person asked for by hand is held up by the
+service too."""
 
 
 def judge(asked: Situation, guards: Mapping[str, Guard] = GUARDS) -> tuple[Verdict, ...]:

@@ -11,6 +11,7 @@ from remediator.guards.pause import Pause
 from remediator.guards.stable_also_failing import Accused
 from remediator.guards.stable_ready import Readiness
 from remediator.guards.switch import Switch
+from remediator.owners import Driving
 from remediator.policies.model import Policy
 from remediator.traffic.exposure import Facts
 from remediator.traffic.plan import Plan
@@ -52,6 +53,7 @@ class Object:
     stable: str | None = None
     """The version that its annotation `remediator.io/stable` names."""
     changed: RouteChange | None = None
+    driving: Driving = field(default_factory=Driving)
 
 
 @dataclass(frozen=True, slots=True)

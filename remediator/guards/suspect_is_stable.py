@@ -18,12 +18,15 @@ from remediator.traffic.view import Destination, Route, Share
 GUARD: Final = "suspectIsStable"
 
 
-def evaluate(demand: Demand, names: tuple[tuple[str, str | None], ...], plan: Plan, facts: Facts) -> Verdict:
+def evaluate(
+    demand: Demand, names: tuple[tuple[str, str | None], ...], plan: Plan, facts: Facts, kept_up: str = ""
+) -> Verdict:
     """No, if somebody calls the suspect stable; or, where nobody says who is, if it is the heaviest everywhere.
 
     Args:
         names: who names a stable version, and which: the policy, the object's annotation; None: it names none.
         plan: what is planned; its routes as they are now count.
+        kept_up: as for evidence.evaluate.
     """
     if Action.REVERT_TO_STABLE not in demand.actions:
         return yes(GUARD, "no weight is moved")
@@ -36,6 +39,8 @@ def evaluate(demand: Demand, names: tuple[tuple[str, str | None], ...], plan: Pl
         if version is not None:
             return yes(GUARD, f"{who} calls {version} stable, and {suspect} is accused")
     heaviest = list(_heaviest(demand, plan, facts))
+    if heaviest and all(heaviest) and kept_up:
+        return yes(GUARD, f"{suspect} is the heaviest by now; but {kept_up} holds the withdrawal up, and judged before")
     if heaviest and all(heaviest):
         message = (
             f"{suspect} is the heaviest destination of every route that it shares, and so taken for stable. Name the "

@@ -5,6 +5,7 @@ by_hand       what a person asks for → the same kind of work; meaning: whom th
 drafting      from a work to the record of its intent
 execution     one work: intent, patch, Event, status; where the object moved, read, plan and try again
 tools         what a work is carried out with
+bounds        the guards' bounds, of Settings
 endings       how the cases of a work end, as rows
 rows          rows of the answer
 telling       Events on the target
@@ -12,6 +13,7 @@ settling      what became of an intent that nobody wrote the end of: the live ob
 resolving     resolved alerts, noted on their records
 undoing       gives back what one record took away
 housekeeping  a thread: old records are deleted, abandoned ones settled
+verifying     a thread: whether patches worked, asked of Prometheus and written on the records
 shell         one notification: prepares, executes concurrently, answers, logs and counts; undo for the API
 """
 

@@ -14,6 +14,7 @@ from remediator.alerts import Alert, Status
 from remediator.cluster.port import Snapshot
 from remediator.errors import Conflict
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Case, Work, by_host, plan_work, switch_of
 from remediator.pipeline.rows import row_of
 from remediator.pipeline.telling import announce
@@ -22,7 +23,6 @@ from remediator.policies.quantities import format_duration
 from remediator.records.events import Event
 from remediator.records.journal import Journal
 from remediator.records.model import (
-    PHASES,
     Accusation,
     Approval,
     Companion,
@@ -89,10 +89,15 @@ def _not_awaiting(record: Remediation) -> Answered:
 
 def work_of(record: Remediation, live: Snapshot, policies: PolicySet, ceiling: Mode) -> Work:
     """The work that a record's intent is, planned on the object as it is now."""
-    cases = tuple(_cases(record, policies))
+    cases = cases_of(record, policies)
     accused = by_host(case.demand.suspect for case in cases if case.demand.suspect.version is not None)
     mode = switch_of(live).cap(Mode.APPROVE.capped(ceiling))
     return plan_work(live, mode, cases, accused)
+
+
+def cases_of(record: Remediation, policies: PolicySet) -> tuple[Case, ...]:
+    """What a record demands: of its own alert, and of those beside it."""
+    return tuple(_cases(record, policies))
 
 
 def _cases(record: Remediation, policies: PolicySet) -> Iterator[Case]:
@@ -100,7 +105,8 @@ def _cases(record: Remediation, policies: PolicySet) -> Iterator[Case]:
     known = {policy.name: policy for policy in policies.policies}
     own = known.get(intent.policy.name) or _stand_in(record)
     # What was approved is what the record says, whatever the policy says by now; its guards are today's.
-    own = replace(own, actions=intent.actions, target=replace(own.target, stable=intent.stable))
+    target = replace(own.target, stable=intent.stable, mirrors=intent.mirrors)
+    own = replace(own, actions=intent.actions, target=target)
     yield _case(0, _alert(intent.alert), own, intent.suspect)
     for number, also in enumerate(intent.also, start=1):
         yield _case(number, _alert(also), known.get(also.policy) or replace(own, name=also.policy), also.suspect)

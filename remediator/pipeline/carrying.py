@@ -12,7 +12,8 @@ from remediator.guards.budget import Spent
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
 from remediator.pipeline.drafting import granted, key_of, stamped, target_of
-from remediator.pipeline.endings import ENDINGS, Ending, Rows, attempt_of, carried_out, ended, named, outcomes
+from remediator.pipeline.endings import ENDINGS, Ending, Rows, aborting, attempt_of, carried_out, ended, named, outcomes
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Work
 from remediator.pipeline.settling import settle
 from remediator.pipeline.telling import announce, event_of
@@ -20,7 +21,7 @@ from remediator.pipeline.tools import Tools
 from remediator.policies.model import Mode
 from remediator.policies.quantities import format_duration
 from remediator.records.journal import Journal
-from remediator.records.model import PHASES, Conclusion, Phase, Remediation
+from remediator.records.model import Conclusion, Phase, Remediation
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
@@ -50,10 +51,10 @@ class Carrying:
             denied = self._overspent()
             if denied is not None:
                 return denied
-            self._write_down()
+            write_down(work, record.name, self.tools)
         if self.mode is not Mode.APPROVE:
             self._send()
-        rows = named(carried_out(work, self._inviting(ending)), work, record.name)
+        rows = named(carried_out(work, self._inviting(aborting(ending, work))), work, record.name)
         # The Event before the status: a crash between them leaves a record that the next delivery takes up.
         tell(work, self.tools.journal, rows)
         error = self._written(rows, self.verdicts)
@@ -126,30 +127,44 @@ class Carrying:
             return error
         return None
 
-    def _write_down(self) -> None:
-        """End the record that the object names as Applied, if nobody has: our own name is about to take the place of
-        the only evidence that its patch was made."""
-        stamp, namespace = stamp_of(self.work.snapshot.body), self.work.ref.namespace
-        if stamp is None or stamp == self.record.name:
-            return
-        ledger = self.tools.journal.ledger
-        with suppress(NotFound):  # deleted since; there is nothing to write it on
-            record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
-            if record.unproven:
-                settle(self.tools.journal, record, self.work.snapshot)
-
     def _send(self) -> None:
-        work, patch = self.work, stamped(self.work, self.record.name)
-        try:
-            self.tools.cluster.patch(work.ref, patch, dry_run=self.mode is Mode.OBSERVE)
-        except ClusterError as error:
-            self.tools.attempted(attempt_of(error))
-            if isinstance(error, Conflict):
-                raise Moved(str(error)) from error
-            raise
-        self.tools.attempted(attempt_of(None))
+        work = self.work
+        send(work, self.record.name, self.tools, dry_run=self.mode is Mode.OBSERVE)
         if self.mode is Mode.ENFORCE:
             self.tools.patched(granted(work))
+
+
+def write_down(work: Work, name: str, tools: Tools) -> None:
+    """End the record that the object names as Applied, if nobody has: another name is about to take the place of the
+    only evidence that its patch was made.
+
+    Args:
+        name: of the record whose patch is about to be sent.
+    """
+    stamp, namespace = stamp_of(work.snapshot.body), work.ref.namespace
+    if stamp is None or stamp == name:
+        return
+    ledger = tools.journal.ledger
+    with suppress(NotFound):  # deleted since; there is nothing to write it on
+        record = ledger.get(namespace, stamp) or ledger.read(namespace, stamp)
+        if record.unproven:
+            settle(tools.journal, record, work.snapshot)
+
+
+def send(work: Work, name: str, tools: Tools, *, dry_run: bool = False) -> None:
+    """Send the patch, which writes a record's name on the object, or abort the Rollout that drives it. Raises Moved and
+    ClusterError."""
+    try:
+        if work.rollout is not None:
+            tools.cluster.abort(work.rollout, dry_run=dry_run)
+        else:
+            tools.cluster.patch(work.ref, stamped(work, name), dry_run=dry_run)
+    except ClusterError as error:
+        tools.attempted(attempt_of(error))
+        if isinstance(error, Conflict):
+            raise Moved(str(error)) from error
+        raise
+    tools.attempted(attempt_of(None))
 
 
 def tell(work: Work, journal: Journal, rows: Rows) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 from remediator.alerts import Alert
 from remediator.guards.switch import named_stable
 from remediator.logs import cut
+from remediator.owners import Lever
 from remediator.pipeline.preparation import Case, Work
 from remediator.records.model import Accusation, Companion, Intent, PolicyRef, Remediation, Target
 from remediator.records.naming import Key
@@ -52,13 +53,14 @@ def draft(work: Work, first: Case, name: str, now: datetime) -> Remediation:
     Args:
         first: the case that it is named for; the others that take part stand beside it.
     """
-    patch = stamped(work, name)
+    patch, rollout = stamped(work, name), work.rollout
     others = [case for case in granted(work) if case is not first]
     intent = replace(
         _intent(work, first, now),
         changes=work.proposal.plan.changes,
-        patch=tuple(patch.operations),
-        undo=undo.make(work.snapshot.body, patch),
+        lever=Lever.ARGO_ROLLOUTS if rollout else Lever.PATCH,
+        patch=rollout.abort if rollout else tuple(patch.operations),
+        undo=() if rollout else undo.make(work.snapshot.body, patch),
         also=tuple(_companion(case) for case in others[:_MOST_COMPANIONS]),
     )
     return Remediation(work.ref.namespace, name, intent)
@@ -83,8 +85,10 @@ def _intent(work: Work, case: Case, now: datetime) -> Intent:
         patch=(),
         undo=(),
         stable=case.demand.stable or named_stable(work.snapshot.body),
+        mirrors=case.policy.target.mirrors,
         hold_until=now + case.policy.guards.hold,
         request=case.request,
+        owner=work.snapshot.owner,
     )
 
 

@@ -37,6 +37,16 @@ ENDINGS = {
 }
 
 
+def aborting(ending: Ending, work: Work) -> Ending:
+    """The ending, of a work that is carried out by the abort of a Rollout."""
+    rollout = work.rollout
+    if rollout is None:
+        return ending
+    reason = Reason.ABORTED if ending.reason is Reason.PATCHED else ending.reason
+    said = "changed" if reason is Reason.ABORTED else ending.said
+    return replace(ending, reason=reason, said=f"{said}: {rollout} aborted, which takes away what it has sent there")
+
+
 def carried_out(work: Work, ending: Ending) -> Rows:
     """How each case of a work ends that was carried out."""
     changes = work.proposal.plan.changes

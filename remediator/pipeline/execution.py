@@ -21,7 +21,7 @@ from remediator.outcome import Outcome, Reason
 from remediator.pipeline.carrying import Carrying, Moved, tell
 from remediator.pipeline.drafting import draft, granted, key_of
 from remediator.pipeline.endings import ENDINGS, Rows, ended, failed, joined, spoken_for
-from remediator.pipeline.idling import conclude_idle
+from remediator.pipeline.idling import conclude_idle, taking_away
 from remediator.pipeline.overruling import (
     agreed,
     answered,
@@ -32,12 +32,13 @@ from remediator.pipeline.overruling import (
     rejection,
     settle_others,
 )
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.refusing import is_unsettled, recorded
 from remediator.pipeline.settling import settle
 from remediator.pipeline.tools import Tools
 from remediator.policies.model import Mode
-from remediator.records.model import PHASES, Phase, Remediation
+from remediator.records.model import Phase, Remediation
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
@@ -128,6 +129,11 @@ class _Execution:
     def _advance(self) -> Rows:
         """From the plan to the end. Raises _Again where the object has to be looked at first."""
         self._obey_people()
+        aborted = taking_away(self._work)
+        if not self._looked and (aborted or self._work.rollout):
+            raise _Again  # what a Rollout is at, only it itself tells
+        if aborted is not None:
+            return self._idle(aborted)
         self._obey_guards()
         if self._work.proposal.patch is None:
             return self._idle()
@@ -278,9 +284,9 @@ class _Execution:
 
     # -- the end
 
-    def _idle(self) -> Rows:
-        """Nothing to patch: what was begun is settled by what the object tells."""
-        rows = conclude_idle(self._work, self._journal, self._record)
+    def _idle(self, why: Refusal | None = None) -> Rows:
+        """Nothing to do: what was begun is settled by what the object tells."""
+        rows = conclude_idle(self._work, self._journal, self._record, why)
         tell(self._work, self._journal, rows)
         return rows
 

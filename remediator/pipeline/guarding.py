@@ -12,7 +12,7 @@ from remediator.errors import ClusterError
 from remediator.guards import suspect_is_stable
 from remediator.guards.budget import Spent
 from remediator.guards.cooldown import Made
-from remediator.guards.judging import GUARDS, judge
+from remediator.guards.judging import BRAKES, GUARDS, ONCE, judge
 from remediator.guards.pause import Pause
 from remediator.guards.situation import Bounds, History, Object, Situation
 from remediator.guards.stable_also_failing import LATELY, Accused
@@ -23,8 +23,8 @@ from remediator.metrics import Brakes
 from remediator.pipeline.preparation import Case, Work, switch_of
 from remediator.policies.model import Mode
 from remediator.records.ledger import Head, Tally
-from remediator.records.model import Phase, Remediation
-from remediator.records.moments import moments
+from remediator.records.model import Remediation
+from remediator.records.moments import is_held, moments
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Destination
@@ -151,6 +151,12 @@ class Guarding:
             case.number, ()
         )
 
+    def still(self, work: Work) -> Verdicts:
+        """The guards' noes to doing once more what a record holds up; empty: it may be done."""
+        verdicts = dict(self._asked(work, lambda _: 1, _BY_HAND))
+        found = [each for case in work.cases for each in against(verdicts.get(case.number, ())) if _binds(each, case)]
+        return tuple(dict.fromkeys(found))
+
     def brakes(self, ceiling: Mode) -> Brakes:
         """What holds the whole service back now; what is not known is NaN."""
         now, budget = self.now(), self.bounds.budget
@@ -199,6 +205,7 @@ class Guarding:
                 switch=switch_of(work.snapshot),
                 stable=named_stable(work.snapshot.body),
                 changed=work.snapshot.changed,
+                driving=work.snapshot.driving,
             ),
             bounds=self.bounds,
             targets=targets,
@@ -228,7 +235,7 @@ class Guarding:
         own = [each for each in self._answering(case) if each.intent.target.uid == uid]
         return History(
             last=self.records.latest(uid),
-            kept_up=next((each.name for each in own if _is_kept_up(each, now)), ""),
+            kept_up=next((each.name for each in own if is_held(each, now)), ""),
             accusations=accusations,
             spent=self._spent(work.mode, own, now),
         )
@@ -282,7 +289,6 @@ def refusal(verdicts: Verdicts) -> Refusal:
     return Refusal(first, "; ".join(f"{each.guard}: {each.message}" for each in nos))
 
 
-def _is_kept_up(record: Remediation, now: datetime) -> bool:
-    """Whether a record's withdrawal is still to be held up against whoever gives the traffic back."""
-    hold = record.intent.hold_until
-    return record.status.phase is Phase.APPLIED and not record.taken_back and hold is not None and now < hold
+def _binds(verdict: Verdict, case: Case) -> bool:
+    """Whether a guard's word counts for what is held up."""
+    return verdict.guard in BRAKES if case.request else verdict.guard not in ONCE

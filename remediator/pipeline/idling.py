@@ -6,31 +6,43 @@ from contextlib import suppress
 from dataclasses import replace
 
 from remediator.errors import NotFound
-from remediator.outcome import AlertOutcome, Outcome
+from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.owners.abort import canary_of
 from remediator.pipeline.drafting import key_of
-from remediator.pipeline.endings import Rows, idle
+from remediator.pipeline.endings import Rows, ended, idle
 from remediator.pipeline.preparation import Case, Work
-from remediator.pipeline.settling import settle
+from remediator.pipeline.settling import is_made, settle
 from remediator.records.journal import Journal
 from remediator.records.model import Remediation
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
 
-def conclude_idle(work: Work, journal: Journal, record: Remediation | None) -> Rows:
+def conclude_idle(work: Work, journal: Journal, record: Remediation | None, why: Refusal | None = None) -> Rows:
     """The rows of a work that has nothing to patch, planned on the object as it is.
 
     Args:
         record: the intent that was begun for it on the way here.
+        why: nothing is to be done though a case exposes its suspect yet; None: as the planner said.
 
     Raises:
         ClusterError: a record could not be found or settled.
     """
-    rows = idle(work)
+    rows = ended(work, Outcome.UNCHANGED, why) if why else idle(work)
     if record is not None:
         _settle(journal, record, work, rows)
     cases = {case.number: case for case in work.cases}
     return tuple((number, _explained(work, journal, cases[number], row)) for number, row in rows)
+
+
+def taking_away(work: Work) -> Refusal | None:
+    """Why nothing more is to be done: a Rollout was aborted, and is about to take away what the work would."""
+    if work.proposal.patch is None or any(case.request for case in work.cases):
+        return None
+    rollout = canary_of(work.snapshot.driving, work.proposal.plan, work.facts)
+    if rollout is None or not rollout.update.aborted:
+        return None
+    return Refusal(Reason.ABORTED, f"{rollout} is aborted already, and its controller takes the traffic away")
 
 
 def _explained(work: Work, journal: Journal, case: Case, row: AlertOutcome) -> AlertOutcome:
@@ -38,7 +50,7 @@ def _explained(work: Work, journal: Journal, case: Case, row: AlertOutcome) -> A
     stamp = stamp_of(work.snapshot.body)
     for record in _answering(work, journal, case, stamp):
         _settle(journal, record, work, ((case.number, row),))
-        if record.name == stamp:
+        if record.name == stamp or (record.intent.patch and is_made(record, work.snapshot)):
             row = replace(row, remediation=record.name)
     return row
 

@@ -11,6 +11,8 @@ from remediator.errors import Retriable
 from remediator.guards import max_targets, namespaces
 from remediator.guards.switch import ANNOTATION, Switch, annotated, named_stable
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Rollout
+from remediator.owners.abort import to_abort
 from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy, PolicySet
@@ -69,6 +71,15 @@ class Work:
     def ref(self) -> TargetRef:
         """The routing object."""
         return self.snapshot.routing.ref
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The Rollout that takes the traffic away once its update is aborted; None: a patch does. What people ask for
+        by hand is a patch."""
+        if not self.snapshot.driving.rollouts or any(case.request for case in self.cases):
+            return None
+        found = to_abort(self.snapshot.driving, self.proposal.plan, self.facts)
+        return found if isinstance(found, Rollout) else None
 
     @property
     def facts(self) -> Facts:
@@ -134,6 +145,9 @@ def _without(cases: Iterable[Case], rows: Iterable[tuple[int, AlertOutcome]]) ->
 
 def _triage(number: int, alert: Alert, policies: PolicySet) -> tuple[Case | AlertOutcome, Suspect | None]:
     """The case that an alert makes, or how it ends without one; and whom it accuses, which counts either way."""
+    if alert.heartbeat:
+        why = Refusal(Reason.HEARTBEAT, "the watchdog: noted, and nothing else is asked for")
+        return row(alert, None, Outcome.IGNORED, why), None
     policy = match.find(policies, alert.labels)
     if alert.status is Status.RESOLVED:
         why = Refusal(Reason.RESOLVED, "resolved; whatever was taken away stays away until a person gives it back")

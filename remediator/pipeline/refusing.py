@@ -11,12 +11,12 @@ from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.drafting import draft_refused, key_of
 from remediator.pipeline.guarding import Denied
 from remediator.pipeline.overruling import latest
+from remediator.pipeline.phases import PHASES
 from remediator.pipeline.rows import reason_of
-from remediator.pipeline.settling import settle
+from remediator.pipeline.settling import is_made, settle
 from remediator.records.journal import Journal
-from remediator.records.model import PHASES, Conclusion, Phase, Remediation
+from remediator.records.model import Conclusion, Phase, Remediation
 from remediator.records.moments import moments
-from remediator.traffic.stamp import stamp_of
 
 _KEPT = (Phase.OBSERVED, Phase.AWAITING_APPROVAL, Phase.REJECTED)
 """Phases of a record that says already what is to be said of this firing."""
@@ -71,7 +71,7 @@ def close(record: Remediation, denied: Denied, journal: Journal, live: Snapshot)
 
 def _settle_made(record: Remediation, live: Snapshot, journal: Journal) -> bool:
     """End a record whose patch was made, as the object tells; whether it was."""
-    if stamp_of(live.body) != record.name or live.routing.uid != record.intent.target.uid:
+    if not is_made(record, live):
         return False
     settle(journal, record, live)
     return True

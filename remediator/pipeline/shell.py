@@ -9,19 +9,21 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import nan
 
 from remediator import logs
 from remediator.alerts import Alert, Notification
 from remediator.cluster.port import Cluster
-from remediator.errors import NotFound
+from remediator.errors import ClusterError, NotFound
 from remediator.guards.situation import Bounds
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
-from remediator.pipeline import approving
+from remediator.pipeline import approving, releasing
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.execution import execute
 from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Case, Work, prepare
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.resolving import note_resolved
 from remediator.pipeline.rows import Rows, row, settle
 from remediator.pipeline.storm import Storm
@@ -120,6 +122,20 @@ class Pipeline:
         self.metrics.outcome(ending.row)
         return ending
 
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        """Let the suspect of a remediation have traffic again; no route is changed.
+
+        Raises:
+            NotFound: there is no such record. ClusterError: it could not be read or written.
+        """
+        begun = self.clock.seconds()
+        record = self.cluster.ledger.read(namespace, name)
+        released = releasing.release(self.journal, record, request)
+        releasing.tell(self.cluster.ledger, released, self.clock.now())
+        logs.outcome(self.log, released.row, duration_s=self.clock.seconds() - begun, asked_by=request.by)
+        self.metrics.outcome(released.row)
+        return released
+
     @property
     def journal(self) -> Journal:
         """The records."""
@@ -128,6 +144,20 @@ class Pipeline:
     def brakes(self) -> Brakes:
         """What holds the whole service back now. Never raises."""
         return self.guarding.brakes(self.ceiling)
+
+    def awaiting(self) -> float:
+        """How many plans wait for a person's yes or no; NaN while the records are not known. Never raises."""
+        try:
+            return len(self.cluster.ledger.awaiting())
+        except ClusterError:
+            return nan
+
+    def holding(self) -> float:
+        """How many withdrawals are held up, in the whole fleet; NaN while the records are not known. Never raises."""
+        try:
+            return len(self.cluster.ledger.holding(self.clock.now()))
+        except ClusterError:
+            return nan
 
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
         """Take a person's answer to a plan that waits for one, and carry it out.
@@ -242,6 +272,8 @@ class Pipeline:
             self.metrics.outcome(outcome)
         for alert in notification.alerts:
             self.metrics.alert(alert.status)
+            if alert.heartbeat:
+                self.metrics.heartbeat()
         if notification.truncated_alerts:
             self.metrics.truncated(notification.truncated_alerts)
             self.log.warning(

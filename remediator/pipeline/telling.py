@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from remediator.errors import ClusterError, Retriable
-from remediator.outcome import AlertOutcome, Outcome
+from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.preparation import Case
 from remediator.records.events import Event, worth_telling
 from remediator.records.ledger import Ledger
@@ -15,6 +15,8 @@ from remediator.records.model import Remediation, Request, Target
 
 UNDO = "Undo"
 """The action of an Event that tells of an undo."""
+HOLD = "Hold"
+"""The same of a hold."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Ev
     alert = case.alert
     firing = (alert.fingerprint, alert.starts_at.isoformat(), case.policy.name)
     note = f"{row.message}. {_asked(case)}"
-    if row.outcome is Outcome.APPLIED and row.remediation:
+    if row.reason is Reason.PATCHED and row.remediation:
         note = f"{note}; to undo: remediator undo {target.ref.namespace}/{row.remediation}"
     return Event(
         target=target,
@@ -63,6 +65,24 @@ def _asked(case: Case) -> str:
     if case.request is None:
         return f"Alert {case.alert.name or case.alert.fingerprint}, policy {case.policy.name}"
     return f"Asked for by {case.request.by}" + (f": {case.request.reason}" if case.request.reason else "")
+
+
+def hold_event(record: Remediation, said: AlertOutcome, subject: tuple[str, ...], now: datetime) -> Event:
+    """That a withdrawal was brought back, that it may not be, or that the hold is lost.
+
+    Args:
+        subject: besides the record, what makes it the same Event when it is told again.
+    """
+    return Event(
+        target=record.intent.target,
+        subject=(record.name, *subject),
+        outcome=said.outcome,
+        reason=said.reason.value,
+        action=HOLD,
+        note=said.message,
+        at=now,
+        record=record.name,
+    )
 
 
 def undo_event(record: Remediation, request: Request, said: AlertOutcome, now: datetime) -> Event:

@@ -15,6 +15,7 @@ from typing import Any
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.owners import Lever
 from remediator.pipeline.endings import failure
 from remediator.pipeline.rows import row_of
 from remediator.pipeline.telling import announce, undo_event
@@ -124,6 +125,8 @@ class _Undo:
         return self._put_back(record, live)
 
     def _put_back(self, record: Remediation, live: Snapshot) -> Ending:
+        if record.intent.lever is not Lever.PATCH:
+            return self._denied(record, Refusal(Reason.NO_LEVER, retry_words(record)))
         patch = self._way_back(record, live)
         if isinstance(patch, Ending):
             return patch
@@ -209,6 +212,16 @@ class _Undo:
     def _done(self, record: Remediation) -> Remediation:
         """Note that what was changed is put back."""
         return record if self.dry_run else self.journal.undone(record, self.request)
+
+
+def retry_words(record: Remediation) -> str:
+    """How traffic is given back that the abort of a Rollout took away."""
+    name = record.intent.owner.name.rpartition(" ")[2] if record.intent.owner else "NAMESPACE/NAME"
+    namespace, _, rollout = name.partition("/")
+    return (
+        f"{record.name} aborted a Rollout, which puts back what anybody else changes. To let it go on with the "
+        f"update: kubectl argo rollouts retry rollout {rollout} -n {namespace}"
+    )
 
 
 def _by(record: Remediation) -> str:

@@ -10,6 +10,7 @@ intervals     Alertmanager's time intervals, for `freeze`
 strict_yaml   YAML without its traps: duplicate keys, surprise booleans, alias bombs
 fields        the kinds of values in a document, and how each is checked
 document      the keys of a document, their meaning and defaults
+faults        what is wrong with a document, in words for whoever wrote it
 parse         from a document to a policy, or to every fault in it
 schema        the JSON Schema, for editors and CI
 load          reads files: every fault of all files at once; reloads them when they change

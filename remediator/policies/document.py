@@ -163,11 +163,22 @@ class GuardsDocument(_CamelCase):
         )
 
 
+class AnnotationsDocument(BaseModel):
+    """What those who check policies want to know of one."""
+
+    model_config = _STRICT
+
+    alerts: Literal["Elsewhere"] | None = Field(default=None, alias="remediator.io/alerts")
+    """`Elsewhere`: its alerts are defined in rules that are not checked with it, so that `check` does not miss them."""
+
+
 class MetadataDocument(_CamelCase):
     """What the policy is called."""
 
     name: Name
     """A DNS-1123 label, unique among all policies; it names the policy in logs, metrics and answers."""
+    annotations: AnnotationsDocument = AnnotationsDocument()
+    """What those who check policies want to know of it."""
 
 
 class SpecDocument(_CamelCase):
@@ -217,4 +228,5 @@ class PolicyDocument(_CamelCase):
             guards=spec.guards.value(),
             source=source,
             content_hash=content_hash,
+            alerts_elsewhere=self.metadata.annotations.alerts is not None,
         )

@@ -101,7 +101,7 @@ class Guards:
     """When nothing is changed."""
 
 
-NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType({"hold": "spec.guards.hold"})
+NOT_ENFORCED: Final[Mapping[str, str]] = MappingProxyType({})
 """Guards that are read and checked, and that nothing obeys yet: field → key."""
 
 
@@ -120,6 +120,8 @@ class Policy:
     """Where it was read: `policies/canary.yaml, document 1`."""
     content_hash: str = ""
     """SHA-256 (hex) of what the document says; comments, key order and spacing do not count."""
+    alerts_elsewhere: bool = False
+    """Its alerts are defined in rules that are not checked with it."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether every matcher holds for an alert with these labels."""

@@ -7,8 +7,8 @@ seconds. Duplicate keys, tags, aliases that multiply and templates that were not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -41,6 +41,20 @@ class _Loader(yaml.SafeLoader):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a kind of file may hold. The defaults are for policies."""
+
+    nodes: int = MAX_NODES
+    templates: bool = False
+    """Whether a quoted text may hold `{{ … }}`: Prometheus expands it itself, and promtool writes histograms so."""
+    merges: bool = False
+    """Whether `<<: *common` takes over what `common` says (yaml.org/type/merge), as Prometheus and Alertmanager do."""
+
+
+POLICY = Allowed()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One document of a file, as plain values: dict, tuple, str, int, float, bool and None."""
 
@@ -48,9 +62,11 @@ class Document:
     """Counted from 1."""
     value: object
     faults: tuple[Fault, ...]
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """By dotted key, such as `spec.matchers[0]`: where it stands in the file, counted from 1."""
 
 
-def read_documents(text: str, file: str) -> Iterator[Document]:
+def read_documents(text: str, file: str, allowed: Allowed = POLICY) -> Iterator[Document]:
     """Every document of `text` that is not empty. What YAML cannot read ends the file with a fault."""
     number = 1
     try:
@@ -59,12 +75,13 @@ def read_documents(text: str, file: str) -> Iterator[Document]:
             node = loader.get_node()
             if node is None:
                 break
-            document = _Reader(file, number).read(node)
+            document = _Reader(file, number, allowed).read(node)
             if document.value is not None or document.faults:
                 yield document
             number += 1
     except yaml.YAMLError as error:
-        yield Document(number, None, (Fault(file, number, "", *(_unrendered(text) or _syntax(error))),))
+        unrendered = None if allowed.templates else _unrendered(text)
+        yield Document(number, None, (Fault(file, number, "", *(unrendered or _syntax(error))),))
     except RecursionError:
         fault = Fault(file, number, "", f"nests deeper than {MAX_DEPTH} levels", "a policy needs five")
         yield Document(number, None, (fault,))
@@ -73,22 +90,26 @@ def read_documents(text: str, file: str) -> Iterator[Document]:
 class _Reader:
     """Turns the nodes of one document into plain values, and notes the faults on the way. One use only."""
 
-    def __init__(self, file: str, number: int) -> None:
+    def __init__(self, file: str, number: int, allowed: Allowed) -> None:
         self._file = file
         self._number = number
+        self._allowed = allowed
         self._nodes = 0
+        self._lines: dict[str, int] = {}
         self._faults: list[Fault] = []
 
     def read(self, node: yaml.Node) -> Document:
         """The document under `node`; its value means nothing if there are faults."""
         value = self._value(node, "", 0)
-        return Document(self._number, value, tuple(self._faults))
+        return Document(self._number, value, tuple(self._faults), self._lines)
 
     def _value(self, node: yaml.Node, key: str, depth: int) -> object:
         self._nodes += 1
-        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+        if self._nodes > self._allowed.nodes or depth > MAX_DEPTH:
             self._too_much(key, depth)
             return None
+        # A key's own line, where it has one: a value may begin below it.
+        self._lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, key, depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
@@ -101,10 +122,10 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, key: str, depth: int) -> dict[str, object]:
         result: dict[str, object] = {}
         lines: dict[str, int] = {}
-        for name_node, value_node in node.value:
+        for name_node, value_node in self._merged(node) if self._allowed.merges else node.value:
             name = name_node.value
             if _is_template(node) or _is_template(name_node):
-                self._fault(key, name_node, *_RENDER)
+                self._fault(key, name_node, *(_QUOTE if self._allowed.templates else _RENDER))
                 continue
             if not isinstance(name_node, yaml.ScalarNode) or not isinstance(name, str):
                 self._fault(key, name_node, "a key is not text", "write `key: value`")
@@ -113,12 +134,31 @@ class _Reader:
             line = name_node.start_mark.line + 1
             if name in result:
                 self._fault(below, name_node, f"stands twice, in line {lines[name]} too", "keep one of the two")
+            self._lines[below] = line
             result[name] = self._value(value_node, below, depth + 1)
             lines[name] = line
         return result
 
+    def _merged(self, node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The pairs of a mapping: its own, and those of the mappings that it merges, of which the first one wins."""
+        pairs = [pair for pair in node.value if pair[0].value != "<<"]
+        own = {str(name.value) for name, _ in pairs}
+        for name, value in node.value:
+            if name.value != "<<":
+                continue
+            sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for source in sources:
+                self._nodes += 1
+                if not isinstance(source, yaml.MappingNode):
+                    self._fault("<<", source, "only mappings can be merged", "write <<: *name, of a mapping &name")
+                elif self._nodes <= self._allowed.nodes:
+                    new = [pair for pair in self._merged(source) if str(pair[0].value) not in own]
+                    pairs += new
+                    own |= {str(pair[0].value) for pair in new}
+        return pairs
+
     def _scalar(self, node: yaml.ScalarNode, key: str) -> object:
-        if _holds_template(node.value):
+        if not self._allowed.templates and _holds_template(node.value):
             self._fault(key, node, *_RENDER)
             return None
         try:
@@ -135,7 +175,9 @@ class _Reader:
             self._faults.append(Fault(self._file, self._number, key[:80], f"too deep: over {MAX_DEPTH} levels"))
         else:
             hint = "an alias counts as often as it is used"
-            self._faults.append(Fault(self._file, self._number, "", f"too large: over {MAX_NODES} values", hint))
+            self._faults.append(
+                Fault(self._file, self._number, "", f"too large: over {self._allowed.nodes} values", hint)
+            )
 
     def _fault(self, key: str, node: yaml.Node, message: str, hint: str) -> None:
         where = f"line {node.start_mark.line + 1}: {message}"
@@ -153,6 +195,7 @@ _SCALARS: dict[str, Callable[[str], object]] = {
 
 # No name, glob, matcher or number of a policy holds two braces.
 _RENDER = "{{ … }} is not a value", "this looks like a Helm template; render it first"
+_QUOTE = "{{ … }} is not a value", "put the whole text in quotes"
 
 
 def _holds_template(text: str) -> bool:

@@ -20,6 +20,10 @@ def conditions(status: Status) -> list[Json]:
         told.append(("Applied", applied, status.applied_at if applied else status.finished_at, status.message))
     if status.undo and status.undo.done_at:
         told.append(("Undone", True, status.undo.done_at, f"by {status.undo.request.by}"))
+    if status.release:
+        told.append(("Released", True, status.release.at, f"by {status.release.request.by}"))
+    if status.hold and status.hold.lost_at:
+        told.append(("HoldLost", True, status.hold.lost_at, f"to {status.hold.lost_to or 'somebody unknown'}"))
     if status.resolved:
         told.append(("Resolved", True, status.resolved[0].at, ""))
     return [

@@ -17,6 +17,7 @@ from remediator.records.model import (
     Approval,
     Conclusion,
     Phase,
+    Release,
     Remediation,
     Request,
     Resolution,
@@ -26,6 +27,7 @@ from remediator.records.model import (
 from remediator.records.moments import moments
 from remediator.records.naming import Key
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Verification
 
 _ATTEMPTS = 8
 """How often a status is written that others keep changing."""
@@ -189,6 +191,28 @@ class Journal:
             )
 
         return self.set_status(record, done)
+
+    def release(self, record: Remediation, release: Release) -> Remediation:
+        """Write that the suspect may have traffic again, if the patch was made and nobody has said so yet."""
+
+        def released(current: Remediation) -> Remediation | None:
+            status = current.status
+            if status.phase is not Phase.APPLIED or status.release is not None:
+                return None
+            return replace(current, status=replace(status, release=release))
+
+        return self._written(record, released)
+
+    def verified(self, record: Remediation, verification: Verification) -> Remediation:
+        """Write whether it worked, if nobody has done so since it was read: the first one counts."""
+        known = record.status.verification
+
+        def noted(current: Remediation) -> Remediation | None:
+            if moments(current).unverified_at is None or current.status.verification != known:
+                return None
+            return replace(current, status=replace(current.status, verification=verification))
+
+        return self._written(record, noted)
 
     def set_status(self, record: Remediation, change: Callable[[Status], Status]) -> Remediation:
         """Write what `change` makes of the status as it is now."""

@@ -135,6 +135,17 @@ class Ledger(Protocol):
     def awaiting(self) -> tuple[Head, ...]:
         """The head of every record that waits for a person; by namespace and name. Raises as `heads`."""
 
+    def unverified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since`, if it is not known yet whether it worked; by namespace and
+        name. Raises as `heads`."""
+
+    def holding(self, now: datetime) -> tuple[Head, ...]:
+        """The head of every record whose withdrawal is held up at `now`; by namespace and name. Raises as `heads`."""
+
+    def let_go(self, target_uid: str) -> tuple[Head, ...]:
+        """The head of every record of the routing object with this uid whose suspect may have had traffic again since,
+        by an undo, a release or a lost hold; by namespace and name. Raises as `heads`."""
+
     def latest(self, target_uid: str) -> Made | None:
         """The last change of the routing object with this uid, whatever became of that; None: there was none. Raises as
         `heads`."""
@@ -142,6 +153,10 @@ class Ledger(Protocol):
     def accusing(self, host: Host, since: datetime) -> tuple[Remediation, ...]:
         """The records that accuse a version of this service, and whose alert was heard later than `since` and is not
         over; the latest first. Raises as `heads`."""
+
+    def barring(self, host: Host) -> tuple[Remediation, ...]:
+        """The records that hold a version of this service back (gate.py), their age left out; by namespace and name.
+        Raises as `heads`."""
 
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. What people did by hand does not count. Raises as `heads`."""

@@ -9,10 +9,13 @@ from enum import StrEnum
 from typing import Final
 
 from remediator.guards.verdict import Verdict
-from remediator.outcome import Outcome, Reason, TargetRef
-from remediator.policies.model import Action, Mode
+from remediator.outcome import Reason, TargetRef
+from remediator.owners import Lever, Owner
+from remediator.policies.model import Action, MirrorScope, Mode
+from remediator.records.hold import Hold
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
+from remediator.verification.model import Verification
 
 KIND: Final = "Remediation"
 GROUP: Final = "remediator.io"
@@ -44,16 +47,6 @@ class Phase(StrEnum):
     def finished(self) -> bool:
         """Whether nothing more is to be done about it."""
         return self not in (Phase.PLANNED, Phase.AWAITING_APPROVAL)
-
-
-PHASES: Final[Mapping[Outcome, Phase]] = {
-    Outcome.APPLIED: Phase.APPLIED,
-    Outcome.OBSERVED: Phase.OBSERVED,
-    Outcome.AWAITING_APPROVAL: Phase.AWAITING_APPROVAL,
-    Outcome.UNCHANGED: Phase.EXPIRED,
-    Outcome.DENIED: Phase.FAILED,
-}
-"""What an alert's outcome makes of the record that was begun for it. `Failed` leaves it as it is: it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +117,13 @@ class Intent:
     stable: str | None = None
     """Who gets the traffic, as the policy names it; None: the route's other destinations."""
     also: tuple[Companion, ...] = ()
+    mirrors: MirrorScope = MirrorScope.SUSPECT
+    """Which mirrors `RemoveMirrors` takes."""
     hold_until: datetime | None = None
     request: Request | None = None
     """None: an alert asked."""
+    owner: Owner | None = None
+    lever: Lever = Lever.PATCH
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:
@@ -147,7 +144,7 @@ class Resolution:
     fingerprint: str
     at: datetime
     after_s: float | None
-    """Seconds since the patch; None where there was no patch."""
+    """Seconds since the patch; None: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +158,16 @@ class Undoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A person let the suspect have traffic again: nobody holds it back any more, and it is no longer known as bad."""
+
+    request: Request
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's answer to a plan that waits for one: the record's `spec.approval`, which anybody may write whom the
-    API server lets patch remediations."""
+    """A person's answer to a plan that waits: the record's `spec.approval`, for all who may patch remediations."""
 
     approved: bool
     by: str = ""
@@ -203,6 +207,8 @@ class Status:
     """When it came to a phase in which nothing more is to be done."""
     resolved: tuple[Resolution, ...] = ()
     undo: Undoing | None = None
+    release: Release | None = None
+    hold: Hold | None = None
     verdicts: tuple[Verdict, ...] = ()
     """What each guard said, when they were asked last."""
     judged_at: datetime | None = None
@@ -211,6 +217,8 @@ class Status:
     """Since when it waits for a person, or waited last."""
     heard_at: datetime | None = None
     """When its alert was delivered last, to the minute; None: as `judged_at` says."""
+    verification: Verification | None = None
+    """Whether it worked; None: not known yet, or not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +257,7 @@ class Remediation:
     @property
     def approved(self) -> bool:
         """Whether a person said yes to it."""
-        return self.approval is not None and self.approval.approved
+        return bool(self.approval and self.approval.approved)
 
     @property
     def refused(self) -> bool:
@@ -266,12 +274,9 @@ class Remediation:
         """Whom those of its alerts accuse that are not over; nobody where a person asked for it, or took it back."""
         if self.intent.request is not None or self.taken_back:
             return frozenset()
-        over = {each.fingerprint for each in self.status.resolved}
-        alerts = (
-            (self.intent.alert.fingerprint, self.intent.suspect),
-            *((each.fingerprint, each.suspect) for each in self.intent.also),
-        )
-        return frozenset(suspect for fingerprint, suspect in alerts if fingerprint not in over)
+        intent, over = self.intent, {each.fingerprint for each in self.status.resolved}
+        also = {each.suspect for each in intent.also if each.fingerprint not in over}
+        return frozenset(also | (set() if intent.alert.fingerprint in over else {intent.suspect}))
 
     def ended(self, end: Conclusion, now: datetime) -> Remediation:
         """This record as `end` says, since `now`."""

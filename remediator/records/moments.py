@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from remediator.owners import Lever
 from remediator.policies.model import Mode
+from remediator.records.gate import barred
 from remediator.records.model import Phase, Remediation
 from remediator.traffic.hosts import Host
 
@@ -26,12 +28,20 @@ class Moments:
     """Whether it counts for the fleet's budget; what people do by hand does not."""
     accused: tuple[Host, ...]
     """The services of which it accuses a version; empty once its alerts are over, or a person says otherwise."""
+    barred: tuple[Host, ...]
+    """The services of which it holds a version back (gate.py)."""
     heard_at: datetime | None
     """When its alert was heard last; None: it is not stored yet."""
     awaiting: bool
     """Whether it waits for a person."""
     begun_at: datetime | None
     """When its patch was begun, or was to be tried anew; None: it is not stored yet."""
+    unverified_at: datetime | None
+    """When it changed its target, if it is not known yet whether that worked; None: it is, or nobody has to know."""
+    held_until: datetime | None
+    """As of the function of that name."""
+    let_go: bool
+    """Whether its suspect may have had traffic again since, by a release or a lost hold; not where it is taken back."""
 
 
 def moments(record: Remediation) -> Moments:
@@ -47,10 +57,45 @@ def moments(record: Remediation) -> Moments:
         begun=by_alert and enforced and phase is Phase.PLANNED and bool(intent.patch),
         counts=by_alert,
         accused=tuple(hosts),
+        barred=barred(record),
         heard_at=_last(status.judged_at, status.heard_at) or record.created_at,
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,
+        unverified_at=status.applied_at if _unverified(record) else None,
+        held_until=held_until(record),
+        let_go=not record.taken_back and let_go_at(record) is not None,
     )
+
+
+def _unverified(record: Remediation) -> bool:
+    """Whether it is to be found out whether a patch worked: not once a person says otherwise."""
+    status, known = record.status, record.status.verification
+    stands = status.phase is Phase.APPLIED and not record.taken_back and status.release is None
+    names_versions = any(suspect.version for suspect in record.intent.suspects)
+    return stands and names_versions and (known is None or known.concluded_at is None)
+
+
+def held_until(record: Remediation) -> datetime | None:
+    """Until when the withdrawal is kept up against whoever gives the traffic back; None: nobody keeps it up."""
+    over = record.taken_back or record.status.release or (record.status.hold and record.status.hold.lost_at)
+    # What a Rollout drives is kept by its controller: an abort lasts.
+    ours = record.status.phase is Phase.APPLIED and record.intent.lever is Lever.PATCH
+    return record.intent.hold_until if ours and not over else None
+
+
+def is_held(record: Remediation, now: datetime) -> bool:
+    """Whether the withdrawal is kept up at this moment."""
+    until = held_until(record)
+    return until is not None and now < until
+
+
+def let_go_at(record: Remediation) -> datetime | None:
+    """When its suspect was last let have traffic again: by an undo, by a release, or by the loss of the hold; None: it
+    was not."""
+    status = record.status
+    undone = status.undo.requested_at if status.undo else None
+    released = status.release.at if status.release else None
+    return _last(undone, released, status.hold.lost_at if status.hold else None)
 
 
 def _last(*moments: datetime | None) -> datetime | None:

@@ -10,8 +10,10 @@ from remediator.guards.verdict import Verdict
 from remediator.outcome import Reason
 from remediator.policies.quantities import format_duration
 from remediator.records.conditions import conditions, without_empty
-from remediator.records.model import Approval, Phase, Request, Resolution, Status, Undoing
+from remediator.records.hold_wire import hold_json, parse_hold
+from remediator.records.model import Approval, Phase, Release, Request, Resolution, Status, Undoing
 from remediator.records.times import micro_time, parse_time
+from remediator.records.verification_wire import parse_verification, verification_json
 
 Json = dict[str, Any]
 
@@ -21,7 +23,6 @@ _LONGEST_S = 9_999_999_999
 
 def render_status(status: Status) -> Json:
     """The `status`."""
-    undo = status.undo
     return without_empty(
         {
             "phase": status.phase.value,
@@ -30,18 +31,15 @@ def render_status(status: Status) -> Json:
             "appliedAt": status.applied_at and micro_time(status.applied_at),
             "finishedAt": status.finished_at and micro_time(status.finished_at),
             "resolved": [_resolution_json(each) for each in status.resolved],
-            "undo": undo
-            and without_empty(
-                request_json(undo.request)
-                | {
-                    "requestedAt": micro_time(undo.requested_at),
-                    "doneAt": undo.done_at and micro_time(undo.done_at),
-                }
-            ),
+            "undo": status.undo and _undo_json(status.undo),
+            "release": status.release
+            and (request_json(status.release.request) | {"at": micro_time(status.release.at)}),
+            "hold": status.hold and hold_json(status.hold),
             "verdicts": [_verdict_json(each) for each in status.verdicts],
             "judgedAt": status.judged_at and micro_time(status.judged_at),
             "askedAt": status.asked_at and micro_time(status.asked_at),
             "heardAt": status.heard_at and micro_time(status.heard_at),
+            "verification": status.verification and verification_json(status.verification),
             "conditions": conditions(status),
         }
     )
@@ -49,7 +47,7 @@ def render_status(status: Status) -> Json:
 
 def parse_status(status: Mapping[str, Any]) -> Status:
     """Read a `status`. Raises KeyError, TypeError and ValueError where it is broken."""
-    undo, reason = status.get("undo"), status.get("reason")
+    undo, release, reason = status.get("undo"), status.get("release"), status.get("reason")
     return Status(
         phase=Phase(status.get("phase") or Phase.PLANNED.value),
         reason=_reason(reason),
@@ -64,10 +62,13 @@ def parse_status(status: Mapping[str, Any]) -> Status:
         )
         if undo
         else None,
+        release=Release(parse_request(release), parse_time(release["at"])) if release else None,
+        hold=parse_hold(status["hold"]) if status.get("hold") else None,
         verdicts=tuple(_verdict(each) for each in status.get("verdicts") or ()),
         judged_at=parse_time(status["judgedAt"]) if status.get("judgedAt") else None,
         asked_at=parse_time(status["askedAt"]) if status.get("askedAt") else None,
         heard_at=parse_time(status["heardAt"]) if status.get("heardAt") else None,
+        verification=parse_verification(status.get("verification")),
     )
 
 
@@ -79,6 +80,11 @@ def request_json(request: Request) -> Json:
 def parse_request(found: Mapping[str, Any]) -> Request:
     """Read who asked. Raises KeyError and ValueError."""
     return Request(text(found, "by"), str(found.get("reason") or ""))
+
+
+def _undo_json(undo: Undoing) -> Json:
+    done = {"doneAt": undo.done_at and micro_time(undo.done_at)}
+    return without_empty(request_json(undo.request) | {"requestedAt": micro_time(undo.requested_at)} | done)
 
 
 def _resolution_json(resolution: Resolution) -> Json:

@@ -7,7 +7,8 @@ from typing import Any
 
 from remediator.errors import InputError
 from remediator.outcome import TargetRef
-from remediator.policies.model import Action, Mode
+from remediator.owners import Driver, Lever, Owner
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.conditions import without_empty
 from remediator.records.model import (
     GROUP,
@@ -93,12 +94,15 @@ def render_intent(intent: Intent) -> Json:
         "suspect": _suspect_json(intent.suspect),
         "stable": intent.stable,
         "actions": [action.value for action in intent.actions],
+        "mirrors": intent.mirrors.value if intent.mirrors is not MirrorScope.SUSPECT else None,
         "mode": intent.mode.value,
         "changes": list(intent.changes),
         "patch": list(intent.patch),
         "undo": list(intent.undo),
         "holdUntil": intent.hold_until and micro_time(intent.hold_until),
         "request": intent.request and request_json(intent.request),
+        "owner": intent.owner and owner_json(intent.owner),
+        "lever": intent.lever.value,
     }
     return without_empty(spec)
 
@@ -131,6 +135,7 @@ def parse(body: Mapping[str, Any]) -> Remediation:
 
 def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
     target, policy, hold, request = spec["target"], spec["policy"], spec.get("holdUntil"), spec.get("request")
+    owner = spec.get("owner")
     return Intent(
         alert=_accusation(spec["alert"]),
         policy=PolicyRef(text(policy, "name"), str(policy.get("contentHash") or "")),
@@ -147,8 +152,11 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         undo=_operations(spec.get("undo")),
         stable=optional(spec, "stable"),
         also=tuple(_companion(each) for each in spec.get("also") or ()),
+        mirrors=MirrorScope(spec.get("mirrors") or MirrorScope.SUSPECT),
         hold_until=parse_time(hold) if hold else None,
         request=parse_request(request) if request else None,
+        owner=_owner(owner) if owner else None,
+        lever=Lever(spec.get("lever") or Lever.PATCH),
     )
 
 
@@ -204,6 +212,15 @@ def _suspect_json(suspect: Suspect) -> Json:
 
 def _suspect(found: Mapping[str, Any]) -> Suspect:
     return Suspect(Host(text(found, "host")), optional(found, "version"))
+
+
+def owner_json(owner: Owner) -> Json:
+    """Who drives a routing object; what is empty is left out."""
+    return without_empty({"driver": owner.driver.value, "name": owner.name, "evidence": owner.evidence})
+
+
+def _owner(found: Mapping[str, Any]) -> Owner:
+    return Owner(Driver(found["driver"]), str(found.get("name") or ""), str(found.get("evidence") or ""))
 
 
 def _actions(found: Any) -> tuple[Action, ...]:

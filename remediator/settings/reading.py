@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ class Settings:
     max_alert_age: float
     """Seconds; 0: any age will do."""
     approve_within: float
+    gitops_pause: bool
+    """Seconds."""
+    known_bad: float
+    """Seconds; 0: as long as there is the record."""
+    prometheus_url: str | None
+    verify_within: float
     """Seconds."""
     threads: int
     max_body: int
@@ -61,6 +68,8 @@ def read(flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], *
     values = {setting.field: _value(setting, given.get(setting.name), faults) for setting in TABLE}
     # What is missing may stand in a file that could not be read.
     faults += _contradictions(given, serving=serving and is_complete)
+    if serving:
+        faults += _forgotten(given, values)
     if faults:
         raise SettingsError("\n".join(faults))
     origins = {setting.name: given[setting.name].origin if setting.name in given else "default" for setting in TABLE}
@@ -130,5 +139,16 @@ def _contradictions(given: Givens, *, serving: bool) -> Iterator[str]:
         yield "--token-file FILE is missing; or, where nobody but Alertmanager reaches the port, --allow-anonymous"
 
 
+def _forgotten(given: Givens, values: Mapping[str, object]) -> Iterator[str]:
+    """What is known from records cannot be known for longer than they are kept."""
+    known, kept = values["known_bad"], values["retention"]
+    if isinstance(known, float) and isinstance(kept, float) and known > kept > 0:
+        origin = given["known-bad"].origin if "known-bad" in given else "--known-bad, by default,"
+        other = given["retention"].origin if "retention" in given else "--retention, by default,"
+        yield f"{origin} is longer than {other} keeps the records that it is known from; lower it, or raise that"
+
+
 def _quoted(text: str) -> str:
+    """Without what stands for a user in a URL: it may be a password, and this is logged."""
+    text = re.sub(r"//[^/]*@", "//…@", text)
     return repr(text if len(text) <= 80 else text[:80] + "…")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PREFIX = "REMEDIATOR_"
 CONFIG = "config"
@@ -151,6 +152,33 @@ def _wait(text: str) -> float:
     return seconds
 
 
+def _known_bad(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or 0 < seconds < 60:
+        raise ValueError("is neither a duration from 1m up, such as 7d, nor 0")
+    return seconds
+
+
+def _url(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        is_whole = found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or found.query or found.fragment or not text.isprintable() or " " in text:
+        raise ValueError("is not the URL of a server, such as http://prometheus.monitoring:9090")
+    if found.username is not None:
+        raise ValueError("holds a user's name: settings are logged, and are no place for credentials")
+    return text
+
+
+def _verify_within(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None or not 30 <= seconds <= _HOUR_S / 2:
+        raise ValueError("is not a duration from 30s to 30m, such as 2m")
+    return seconds
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -203,6 +231,28 @@ TABLE = (
         "How long a plan of mode Approve waits for a person before it expires.",
         "DURATION",
     ),
+    Setting(
+        "known-bad",
+        _known_bad,
+        "7d",
+        "How long a version whose traffic was taken away is held back by the gate. 0: as long as its record is kept.",
+        "DURATION",
+    ),
+    Setting(
+        "prometheus-url",
+        _url,
+        "",
+        "The Prometheus that is asked whether a patch worked. Without it, nothing is verified.",
+        "URL",
+    ),
+    Setting(
+        "verify-within",
+        _verify_within,
+        "2m",
+        "How long a suspect's traffic may take to end; then a person is told. Half of it must hold two scrapes.",
+        "DURATION",
+    ),
+    Setting("gitops-pause", _switch, "false", "Tell Flux to leave alone what is held, on the live object."),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
     Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),

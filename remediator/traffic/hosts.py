@@ -40,6 +40,21 @@ def resolve(host: str, namespace: str) -> Host:
     return Host(name)
 
 
+def meanings(name: str, namespace: str) -> tuple[Host, ...]:
+    """Every service that a person in `namespace` may mean by `name`: as Istio reads it, and as DNS and `short` do.
+
+    >>> meanings("reviews", "shop")
+    ('reviews.shop.svc.cluster.local',)
+    >>> meanings("reviews.prod", "shop")
+    ('reviews.prod', 'reviews.prod.svc.cluster.local')
+    """
+    host = resolve(name, namespace)
+    parts = host.split(".")
+    is_short = len(parts) == 2 or (len(parts) == 3 and parts[2] == "svc")
+    whole = resolve(f"{parts[0]}.{parts[1]}.svc.{_DOMAIN}", namespace) if is_short and all(parts) else host
+    return tuple(dict.fromkeys((host, whole)))
+
+
 def service_namespace(host: Host) -> str | None:
     """The namespace of a Kubernetes service; None for any other host (a ServiceEntry's, say)."""
     match = _SERVICE.fullmatch(host)

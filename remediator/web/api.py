@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from remediator.policies.model import NOT_ENFORCED, Guards, Mode, Policy, TargetSpec
 from remediator.policies.quantities import format_duration, format_percentage
+from remediator.records.wire import owner_json
 from remediator.web.exposures import Exposure, exposures
 from remediator.web.paging import Order, parse_page
 from remediator.web.parts import Parts
@@ -71,6 +72,7 @@ def exposure_json(exposure: Exposure) -> dict[str, Any]:
         "weight": exposure.weight,
         "total": exposure.total,
         "share": exposure.share,
+        "owner": owner_json(exposure.owner),
     }
 
 

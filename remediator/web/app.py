@@ -16,6 +16,7 @@ from remediator.web.api import api_routes
 from remediator.web.asking import RequestError
 from remediator.web.auth import AuthVerdict
 from remediator.web.body import BodyTooLarge, IncompleteBody
+from remediator.web.gate import gate_routes
 from remediator.web.openapi import openapi_routes
 from remediator.web.pages import page_routes
 from remediator.web.parts import Parts
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 OPEN = frozenset({"probes.healthz", "probes.readyz", "probes.metrics"})
 """The endpoints that need no token. All others do, also those that someone adds later."""
+
+HOOKS = frozenset({"gate.hook"})
+"""The endpoints whose senders can send no header: their token is the last segment of the path, `token`."""
 
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -54,7 +58,7 @@ def create_app(parts: Parts) -> Flask:
     app.url_map.merge_slashes = False
     _refuse_strangers(app, parts)
     _tell_errors(app)
-    for routes in (webhook_routes, probe_routes, api_routes, remediation_routes, page_routes):
+    for routes in (webhook_routes, probe_routes, api_routes, remediation_routes, gate_routes, page_routes):
         app.register_blueprint(routes(parts))
     app.register_blueprint(openapi_routes())
     app.after_request(_harden)
@@ -67,7 +71,10 @@ def _refuse_strangers(app: Flask, parts: Parts) -> None:
         # No endpoint: the answer is 404 or 405, and tells nothing.
         if request.endpoint is None or request.endpoint in OPEN:
             return None
-        verdict = parts.authenticator.check(request.headers.get("Authorization"))
+        if request.endpoint in HOOKS:
+            verdict = parts.authenticator.check_hook((request.view_args or {})["token"])
+        else:
+            verdict = parts.authenticator.check(request.headers.get("Authorization"))
         if verdict is not AuthVerdict.ACCEPTED:
             return _unauthorized(verdict)
         if _sent_by_another_site():
@@ -76,7 +83,8 @@ def _refuse_strangers(app: Flask, parts: Parts) -> None:
 
 
 def _unauthorized(verdict: AuthVerdict) -> Response:
-    about = {"path": request.path, "remote": request.remote_addr, "reason": verdict.value}
+    path = str(request.url_rule) if request.endpoint in HOOKS else request.path  # what may be a token is never logged
+    about = {"path": path, "remote": request.remote_addr, "reason": verdict.value}
     logger.warning("request refused", extra=about)
     response = jsonify(error=_REFUSALS[verdict], reason=verdict.value)
     response.status_code = 401

@@ -1,4 +1,4 @@
-"""Who asks for something by hand, and why: the JSON body of POST …/undo, …/approve and …/reject."""
+"""Who asks for something by hand, and why: the JSON body of POST …/undo, …/release, …/approve and …/reject."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 A token is also accepted as the password of Basic authentication (any user name), for a browser and for
 Alertmanager's `basic_auth`.
+
+A sender that can send no header has a token in the path. Such paths stand in objects that many people may read, so it
+is not the token itself, but one made of it that opens hooks and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import logging
 import os
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +48,9 @@ class Authenticator(Protocol):
     def check(self, header: str | None) -> AuthVerdict:
         """Judge the value of the Authorization header; None if there is none."""
 
+    def check_hook(self, token: str) -> AuthVerdict:
+        """Judge the last segment of a hook's path."""
+
 
 class Anonymous:
     """Accepts everybody: `--allow-anonymous`."""
@@ -53,6 +59,15 @@ class Anonymous:
         """Accept."""
         return AuthVerdict.ACCEPTED
 
+    def check_hook(self, token: str) -> AuthVerdict:  # noqa: ARG002 - the protocol's
+        """Accept."""
+        return AuthVerdict.ACCEPTED
+
+
+def hook_token(token: bytes) -> str:
+    """The token that opens hooks, made of one of the file: `printf 'hook:%s' TOKEN | sha256sum`."""
+    return hashlib.sha256(b"hook:" + token).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
@@ -60,6 +75,13 @@ class _Loaded:
 
     signature: _Signature | None
     digests: tuple[bytes, ...]
+    hooks: tuple[bytes, ...]
+    """Of the tokens that open hooks."""
+
+    @classmethod
+    def of(cls, signature: _Signature | None, tokens: tuple[bytes, ...]) -> _Loaded:
+        hooks = (hook_token(token).encode() for token in tokens)
+        return cls(signature, tuple(map(_digest, tokens)), tuple(map(_digest, hooks)))
 
 
 class TokenFile:
@@ -78,7 +100,7 @@ class TokenFile:
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._loaded = _Loaded(_signature(path), _read(path))
+            self._loaded = _Loaded.of(_signature(path), _read(path))
         except OSError as error:
             raise SettingsError(
                 f"--token-file {path}: cannot be read: {error.strerror}; give a file with one token a line"
@@ -89,17 +111,17 @@ class TokenFile:
         given = _credentials(header)
         if given is None:
             return AuthVerdict.TOKEN_MISSING
-        digest = hashlib.sha256(given).digest()
-        accepted = False
-        for known in self._current():
-            accepted |= hmac.compare_digest(known, digest)
-        return AuthVerdict.ACCEPTED if accepted else AuthVerdict.TOKEN_NOT_ACCEPTED
+        return _among(self._current().digests, given)
 
-    def _current(self) -> tuple[bytes, ...]:
+    def check_hook(self, token: str) -> AuthVerdict:
+        """Judge the last segment of a hook's path. Every token is compared, whichever fits."""
+        return _among(self._current().hooks, token.encode("utf-8", "surrogateescape"))
+
+    def _current(self) -> _Loaded:
         if self._signature_now() != self._loaded.signature:
             with self._lock:
                 self._reload()
-        return self._loaded.digests
+        return self._loaded
 
     def _reload(self) -> None:
         # The signature is taken before the content: a change in between is then seen by the next request.
@@ -107,10 +129,10 @@ class TokenFile:
         if signature == self._loaded.signature:
             return
         try:
-            self._loaded = _Loaded(signature, _read(self._path))
+            self._loaded = _Loaded.of(signature, _read(self._path))
         except (OSError, SettingsError) as error:
             # With its signature kept, a bad content is reported once and not at each request.
-            self._loaded = _Loaded(signature, self._loaded.digests)
+            self._loaded = replace(self._loaded, signature=signature)
             logger.warning("the token file changed and cannot be used; the old tokens stay: %s", error)
         else:
             logger.info("the token file changed: %d token(s) are accepted now", len(self._loaded.digests))
@@ -146,7 +168,18 @@ def _read(path: Path) -> tuple[bytes, ...]:
             raise SettingsError(
                 f"--token-file {path}, line {number}: a token is made of visible ASCII characters, without spaces"
             )
-    return tuple(hashlib.sha256(token).digest() for _, token in tokens)
+    return tuple(token for _, token in tokens)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _among(known: tuple[bytes, ...], given: bytes) -> AuthVerdict:
+    digest, accepted = _digest(given), False
+    for each in known:
+        accepted |= hmac.compare_digest(each, digest)
+    return AuthVerdict.ACCEPTED if accepted else AuthVerdict.TOKEN_NOT_ACCEPTED
 
 
 def _credentials(header: str | None) -> bytes | None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from remediator.cluster.port import Snapshot
 from remediator.outcome import TargetRef
+from remediator.owners import Owner
 from remediator.traffic.view import Destination, Mirror, Route, Share
 
 
@@ -46,6 +47,8 @@ class Exposure:
     """Of the route's traffic, 0 to 1; for a mirror the part that is copied."""
     position: int
     """Counted within the target."""
+    owner: Owner
+    """Who drives the target."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -106,6 +109,7 @@ def _of_share(snapshot: Snapshot, route: Route, share: Share, via: Via, position
         total=route.total,
         share=share.weight / route.total,
         position=position,
+        owner=snapshot.owner,
     )
 
 
@@ -120,6 +124,7 @@ def _of_mirror(snapshot: Snapshot, route: Route, mirror: Mirror, position: int) 
         total=None,
         share=mirror.percentage / 100,
         position=position,
+        owner=snapshot.owner,
     )
 
 

@@ -10,11 +10,16 @@ from flask.typing import ResponseReturnValue
 import remediator
 from remediator.policies.quantities import DURATION_PATTERN
 from remediator.records.model import Phase
+from remediator.web.gate_operations import gate_paths
+from remediator.web.operation_terms import json_answer as _json
+from remediator.web.operation_terms import one_of as _one_of
+from remediator.web.operation_terms import open_operation as _open_operation
+from remediator.web.operation_terms import operation as _operation
+from remediator.web.operation_terms import parameter as _parameter
 from remediator.web.paging import DEFAULT_LIMIT, MOST_LIMIT
 from remediator.web.schema_terms import Schema, ref
 from remediator.web.schemas import schemas
 
-_OPEN: list[Schema] = []
 _PROMETHEUS = "text/plain"
 _OPENMETRICS = "application/openmetrics-text"
 
@@ -51,8 +56,10 @@ def openapi() -> dict[str, Any]:
             "/api/v1/remediations": {"get": _remediations()},
             "/api/v1/remediations/{namespace}/{name}": {"get": _remediation()},
             "/api/v1/remediations/{namespace}/{name}/undo": {"post": _undo()},
+            "/api/v1/remediations/{namespace}/{name}/release": {"post": _release()},
             "/api/v1/remediations/{namespace}/{name}/approve": {"post": _approve()},
             "/api/v1/remediations/{namespace}/{name}/reject": {"post": _reject()},
+            **gate_paths(),
             "/openapi.json": {"get": _document()},
             "/": {"get": _page()},
         },
@@ -67,28 +74,6 @@ def openapi() -> dict[str, Any]:
                 },
             },
         },
-    }
-
-
-def _operation(name: str, summary: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """An operation that needs a token."""
-    return {"operationId": name, "summary": summary, "responses": {**answers, "401": _unauthorized()}}
-
-
-def _open_operation(name: str, summary: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """An operation that needs none."""
-    return {"operationId": name, "summary": summary, "security": _OPEN, "responses": answers}
-
-
-def _json(description: str, schema: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": ref(schema)}}}
-
-
-def _unauthorized() -> dict[str, Any]:
-    challenge = {"required": True, "schema": {"type": "string"}}
-    return {
-        **_json("No token, or one that is not accepted.", "Unauthorized"),
-        "headers": {"WWW-Authenticate": challenge},
     }
 
 
@@ -110,11 +95,6 @@ def _webhook() -> dict[str, Any]:
         "content": {"application/json": {"schema": ref("Notification")}},
     }
     return operation
-
-
-def _one_of(description: str, *schemas: str) -> dict[str, Any]:
-    content = {"schema": {"anyOf": [ref(schema) for schema in schemas]}}
-    return {"description": description, "content": {"application/json": content}}
 
 
 def _healthz() -> dict[str, Any]:
@@ -220,6 +200,22 @@ def _undo() -> dict[str, Any]:
     return operation
 
 
+def _release() -> dict[str, Any]:
+    answers = {
+        "200": _json("The suspect may have traffic again, now or before.", "Released"),
+        "400": _json("The body is wrong, or there is a query parameter.", "Error"),
+        "403": _json("Sent by a browser for a page of another site.", "Error"),
+        "404": _json("There is no such record.", "Error"),
+        "409": _json("Refused: the record took no traffic from anybody.", "Released"),
+        "413": _json("The body is larger than --max-body.", "Error"),
+        "503": _json("Not done, and a retry can mend it.", "Error"),
+    }
+    operation = _operation("releaseRemediation", "Let the suspect have traffic again; no route is changed.", answers)
+    operation["parameters"] = _names()
+    operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": ref("AskedBy")}}}
+    return operation
+
+
 def _approve() -> dict[str, Any]:
     return _answer("approveRemediation", "Say yes to a plan that waits for a person, and carry it out.")
 
@@ -250,10 +246,6 @@ def _page_parameters() -> list[dict[str, Any]]:
         _parameter("limit", "The most items of a page.", limit),
         _parameter("continue", "`next` of the page before.", {"type": "string"}),
     ]
-
-
-def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "required": False, "schema": schema}
 
 
 def _names() -> list[dict[str, Any]]:

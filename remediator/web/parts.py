@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from remediator.alerts import Notification
@@ -12,6 +13,7 @@ from remediator.cluster.port import Cluster
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.model import Mode
@@ -28,11 +30,25 @@ class Remediates(Protocol):
     def brakes(self) -> Brakes:
         """What holds the whole service back now. Never raises."""
 
+    def awaiting(self) -> float:
+        """How many plans wait for a person's yes or no; NaN while the records are not known. Never raises."""
+
+    def holding(self) -> float:
+        """How many withdrawals are held up; NaN while the records are not known. Never raises."""
+
     def undo(self, namespace: str, name: str, request: Request) -> Ending:
         """Give back the traffic that a remediation took away.
 
         Raises:
             NotFound: there is no such record. Forbidden, Rejected, Retriable: it could not be read.
+        """
+
+    def release(self, namespace: str, name: str, request: Request) -> Released:
+        """Let the suspect of a remediation have traffic again; no route is changed.
+
+        Raises:
+            NotFound: there is no such record. Forbidden, Rejected, Conflict, Retriable: it could not be read, or the
+                release not be written.
         """
 
     def answer(self, namespace: str, name: str, approval: Approval) -> Answered:
@@ -64,6 +80,8 @@ class Parts:
     """Bytes. A larger request is refused, and never held in memory."""
     clock: Callable[[], float]
     """Unix time (s)."""
+    known_bad: timedelta | None = timedelta(days=7)
+    """How long the gate holds a version back after its traffic was taken away; None: as long as there is the record."""
     ceiling: Mode = Mode.ENFORCE
     """No policy goes further (`--mode`)."""
     draining: threading.Event = field(default_factory=threading.Event)

@@ -32,6 +32,8 @@ def probe_routes(parts: Parts) -> Blueprint:
         loaded = parts.policies.current()
         parts.metrics.observe_health(parts.cluster.health())
         parts.metrics.observe_brakes(parts.pipeline.brakes())
+        parts.metrics.observe_awaiting(parts.pipeline.awaiting())
+        parts.metrics.observe_holds(parts.pipeline.holding())
         parts.metrics.observe_policies(len(loaded.policies.policies), loaded.failures)
         body, content_type = parts.metrics.render(request.headers.get("Accept", ""))
         return Response(body, content_type=content_type)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from remediator.outcome import Outcome, Reason
-from remediator.policies.model import Action, Mode
+from remediator.owners import Driver, Lever
+from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
+from remediator.web.aftermath_schemas import hold, verification
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
-from remediator.web.schema_terms import TEXT, TIME, Schema, array, closed, page_of, ref, said
+from remediator.web.gate import NAME, VERSION_LABEL
+from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 _SUSPECT = closed({"host": TEXT, "version": TEXT}, optional=("version",))
@@ -24,6 +27,9 @@ def record_schemas() -> dict[str, Schema]:
         "AskedBy": _asked_by(),
         "Ending": _ending(),
         "Answer": _answer(),
+        "Released": _released(),
+        "GateAnswer": _gate_answer(),
+        "GateQuestion": _gate_question(),
     }
 
 
@@ -68,6 +74,9 @@ def _spec() -> Schema:
                 "target": closed({"apiVersion": TEXT, "kind": TEXT, "name": TEXT, "uid": TEXT}),
                 "suspect": _SUSPECT,
                 "stable": said("Who gets the traffic; without it the route's other destinations.", TEXT),
+                "mirrors": said(
+                    "Which mirrors are taken; without it those to the suspect.", {"enum": list(MirrorScope)}
+                ),
                 "actions": array({"enum": list(Action)}),
                 "mode": {"enum": list(Mode)},
                 "changes": said("What was to be changed: old → new.", array(TEXT)),
@@ -75,15 +84,49 @@ def _spec() -> Schema:
                 "undo": said("What takes it back, preconditions first.", ref("JsonPatch")),
                 "holdUntil": TIME,
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
+                "owner": said("Who drove the target then.", owner()),
+                "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
-            optional=("also", "stable", "changes", "patch", "undo", "holdUntil", "request", "approval"),
+            optional=(
+                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
+            ),
         ),
     )
 
 
+def owner() -> Schema:
+    """Who drives a routing object."""
+    name = said("The driver's own object: `Kustomization flux-system/apps`.", TEXT)
+    return closed(
+        {"driver": {"enum": list(Driver)}, "name": name, "evidence": said("What tells.", TEXT)},
+        optional=("name", "evidence"),
+    )
+
+
 def _status() -> Schema:
-    resolved = closed(
+    fields: dict[str, Schema] = {
+        "phase": {"enum": list(Phase)},
+        "reason": {"enum": list(Reason)},
+        "message": TEXT,
+        "appliedAt": TIME,
+        "finishedAt": TIME,
+        "resolved": said("Alerts that are over.", array(_resolution())),
+        "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
+        "release": said("Who let the suspect have traffic again.", _asked({"at": TIME})),
+        "hold": said("What has become of the hold.", hold()),
+        "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
+        "judgedAt": TIME,
+        "askedAt": TIME,
+        "heardAt": TIME,
+        "verification": said("Whether it worked, by what Prometheus counted.", verification()),
+        "conditions": array(_condition()),
+    }
+    return said("What became of it.", closed(fields, optional=tuple(set(fields) - {"phase"})))
+
+
+def _resolution() -> Schema:
+    return closed(
         {
             "fingerprint": TEXT,
             "at": TIME,
@@ -91,29 +134,6 @@ def _status() -> Schema:
             "after": said("The same, as Prometheus writes durations.", TEXT),
         },
         optional=("afterSeconds", "after"),
-    )
-    return said(
-        "What became of it.",
-        closed(
-            {
-                "phase": {"enum": list(Phase)},
-                "reason": {"enum": list(Reason)},
-                "message": TEXT,
-                "appliedAt": TIME,
-                "finishedAt": TIME,
-                "resolved": said("Alerts that are over.", array(resolved)),
-                "undo": said("Who asked for an undo; without `doneAt` it is not known to be done.", _undo()),
-                "verdicts": said("What each guard said when they were asked last.", array(_verdict())),
-                "judgedAt": TIME,
-                "askedAt": TIME,
-                "heardAt": TIME,
-                "conditions": array(_condition()),
-            },
-            optional=(
-                *("reason", "message", "appliedAt", "finishedAt", "resolved", "undo", "verdicts", "judgedAt"),
-                *("askedAt", "heardAt", "conditions"),
-            ),
-        ),
     )
 
 
@@ -186,6 +206,66 @@ def _ending() -> Schema:
             "differences": said("What somebody has changed since.", array(difference)),
         }
     )
+
+
+def _released() -> Schema:
+    return closed(
+        {
+            "remediation": ref("Remediation"),
+            "outcome": {"enum": [Outcome.APPLIED, Outcome.UNCHANGED, Outcome.DENIED]},
+            "reason": {"enum": [Reason.RELEASED, Reason.UNDONE, Reason.NOT_APPLIED]},
+            "message": TEXT,
+        }
+    )
+
+
+def _gate_answer() -> Schema:
+    held_by = closed(
+        {
+            "namespace": TEXT,
+            "name": TEXT,
+            "phase": {"enum": [Phase.PLANNED, Phase.APPLIED, Phase.AWAITING_APPROVAL]},
+            "suspect": closed({"host": TEXT, "version": said("Null: the whole service.", TEXT_OR_NULL)}),
+            "since": said("When its traffic was taken away, or that was planned.", or_null(TIME)),
+            "until": said("When that ends by itself; null: it does not, or nobody knows.", or_null(TIME)),
+            "remedy": said("What a person does who knows better.", TEXT),
+        }
+    )
+    return closed(
+        {
+            "go": said("Whether the version may have more traffic.", {"type": "boolean"}),
+            "held": said("The contrary.", {"type": "boolean"}),
+            "message": TEXT,
+            "heldBy": said("The records that hold it back, the latest first.", array(held_by)),
+        }
+    )
+
+
+def _gate_question() -> Schema:
+    metadata = {
+        "service": said("Without it: `name`, and `name` with -canary.", TEXT | {"pattern": f"^{NAME}$"}),
+        "version": said(
+            "As the pods' label says it; without it whatever version.", TEXT | {"pattern": f"^{VERSION_LABEL}$"}
+        ),
+        "namespace": said("Of the service, where it is not that of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+    }
+    return {
+        "type": "object",
+        "description": "Flagger's payload of a webhook (fluxcd/flagger, CanaryWebhookPayload). Other members are"
+        " ignored.",
+        "properties": {
+            "name": said("Of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+            "namespace": TEXT | {"pattern": f"^{NAME}$"},
+            "phase": TEXT,
+            "checksum": TEXT,
+            "metadata": {"type": "object", "properties": metadata, "additionalProperties": TEXT},
+        },
+        "required": ["namespace"],
+        "anyOf": [
+            {"required": ["name"]},
+            {"required": ["metadata"], "properties": {"metadata": {"required": ["service"]}}},
+        ],
+    }
 
 
 def _answer() -> Schema:

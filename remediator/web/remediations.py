@@ -1,5 +1,5 @@
-"""GET /api/v1/remediations and one of them, from the index; POST …/undo: give the traffic back; …/approve and …/reject:
-a person's answer to a plan that waits for one."""
+"""GET /api/v1/remediations and one of them, from the index; POST …/undo: give the traffic back; …/release: let others
+give it back; …/approve and …/reject: a person's answer to a plan that waits for one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from remediator.errors import NotFound, NotSynced
 from remediator.logs import cut
 from remediator.outcome import Outcome, Reason
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.releasing import Released
 from remediator.pipeline.undoing import Ending
 from remediator.records.ledger import Ledger
 from remediator.records.model import Approval, Remediation
@@ -28,7 +29,7 @@ from remediator.web.query import refuse_unknown
 REMEDIATION_PARAMETERS = ("namespace", "policy", "phase", "since", "limit", "continue")
 
 _STATUS = {Outcome.DENIED: 409, Outcome.FAILED: 503}
-"""HTTP's, of an undo that did not end well."""
+"""HTTP's, of an undo or a release that did not end well."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """What can name a namespace or a record; nothing else is looked for, in an API server's paths or in a folder's."""
@@ -75,6 +76,13 @@ def _answer_people(blueprint: Blueprint, parts: Parts) -> None:
         ending = parts.pipeline.undo(*_possible(namespace, name), asked)
         return jsonify(ending_json(ending)), _STATUS.get(ending.outcome, 200)
 
+    @blueprint.post("/<namespace>/<name>/release", endpoint="release")
+    def release(namespace: str, name: str) -> ResponseReturnValue:
+        refuse_unknown(request.args, ())
+        asked = read_request(request, parts.max_body)
+        released = parts.pipeline.release(*_possible(namespace, name), asked)
+        return jsonify(released_json(released)), _STATUS.get(released.outcome, 200)
+
     def answered(namespace: str, name: str, *, approved: bool) -> ResponseReturnValue:
         refuse_unknown(request.args, ())
         asked = read_request(request, parts.max_body)
@@ -105,6 +113,16 @@ def ending_json(ending: Ending) -> dict[str, Any]:
             {"path": each.path, "expected": _there(each.expected), "found": _there(each.found)}
             for each in ending.differences
         ],
+    }
+
+
+def released_json(released: Released) -> dict[str, Any]:
+    """What became of a release."""
+    return {
+        "remediation": render(released.record),
+        "outcome": released.outcome.value,
+        "reason": released.reason.value,
+        "message": released.message,
     }
 
 

@@ -6,7 +6,7 @@ from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Mode
 from remediator.web.auth import AuthVerdict
 from remediator.web.exposures import Via
-from remediator.web.record_schemas import record_schemas
+from remediator.web.record_schemas import owner, record_schemas
 from remediator.web.schema_terms import (
     COUNT,
     TEXT,
@@ -186,5 +186,6 @@ def _exposure() -> Schema:
                 "Of the route's traffic; for a mirror the part that is copied.",
                 {"type": "number", "minimum": 0, "maximum": 1},
             ),
+            "owner": said("Who drives the object.", owner()),
         }
     )

@@ -7,7 +7,8 @@ from remediator.traffic.virtualservice.reading import MIRROR_PERCENT_KEYS, Json,
 
 _NAMES = {"http": ("name", "match"), "tls": ("match",), "tcp": ("match",)}
 _TARGETS = ("route", "delegate")
-_MIRRORS = ("mirror", *MIRROR_PERCENT_KEYS, "mirrors")
+MIRRORS = ("mirror", *MIRROR_PERCENT_KEYS, "mirrors")
+"""Every field of a route that speaks of mirrors."""
 
 
 def identity(body: Json, path: Path) -> tuple[Path, ...]:
@@ -28,12 +29,12 @@ def identity(body: Json, path: Path) -> tuple[Path, ...]:
         case _:
             return ()
     targets = [key for key in _TARGETS if key in routes[index]]
-    mirrors = _MIRRORS if field in _MIRRORS else ()
+    mirrors = MIRRORS if field in MIRRORS else ()
     keys = (*_NAMES[protocol], *targets, *mirrors)
     alike = [all(route.get(key) == routes[index].get(key) for key in keys) for route in routes]
     route: Path = ("spec", protocol, index)
     places = [
-        place for key in keys for place in _places(routes[index], key, weighed=field not in _MIRRORS, within=route)
+        place for key in keys for place in _places(routes[index], key, weighed=field not in MIRRORS, within=route)
     ]
     return (*places, ("spec", protocol)) if alike.count(True) > 1 else tuple(places)
 

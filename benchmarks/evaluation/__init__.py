@@ -1,0 +1,1 @@
+"""What the rules cost a real Prometheus that scrapes a whole mesh."""

@@ -1,0 +1,51 @@
+"""Whether a patch worked, as `show` shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from rich.console import Console
+
+from remediator.cli.render import say
+from remediator.policies.quantities import format_duration
+from remediator.traffic.hosts import short
+from remediator.verification.model import Verification, VerificationVerdict
+
+_STYLES: Final = {
+    VerificationVerdict.WITHDRAWN: "green",
+    VerificationVerdict.RECOVERED: "green",
+    VerificationVerdict.NOT_RECOVERED: "red",
+    VerificationVerdict.STILL_RECEIVING: "bold red",
+    VerificationVerdict.NO_DATA: "yellow",
+    VerificationVerdict.NOT_VERIFIED: "dim",
+}
+
+
+_EXPLAINED: Final = (VerificationVerdict.NO_DATA, VerificationVerdict.NOT_VERIFIED, VerificationVerdict.WITHDRAWN)
+"""What the figures do not say: why no more is known."""
+
+
+def say_verification(out: Console, found: Verification) -> None:
+    """Print the verdict and its figures."""
+    asked_on = "" if found.concluded_at else "; it is asked on whether the errors end"
+    verdict = (found.verdict.value, _STYLES[found.verdict])
+    say(out, "Verification: ", verdict, f", {_written(found.at)}{asked_on}")
+    span = format_duration(timedelta(seconds=found.window_s or 0))
+    for figure in found.figures:
+        counts = f"{figure.before:g} in the {span} before the patch, {figure.after:g} in {span} since"
+        say(out, f"  {figure.suspect}, {figure.side.lower()} requests: {counts} (up to {figure.floor:g} count as none)")
+    for errors in found.errors:
+        ratios = f"{_percent(errors.before)} before, {_percent(errors.after)} since"
+        say(out, f"  {short(errors.host)}, errors: {ratios}; its other versions {_percent(errors.others)} before")
+    if found.verdict in _EXPLAINED and found.concluded_at:
+        say(out, f"  {found.message}")
+    say(out)
+
+
+def _percent(ratio: float | None) -> str:
+    return "no requests" if ratio is None else f"{100 * ratio:.1f} %"
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,38 @@
+"""Guard `lever`: traffic that another program gives back within seconds has to be taken away by that program."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from remediator.guards.verdict import Verdict, no, yes
+from remediator.outcome import Reason
+from remediator.owners import Driver, Driving
+from remediator.owners.abort import to_abort
+from remediator.traffic.exposure import Facts
+from remediator.traffic.plan import Plan
+from remediator.traffic.suspect import Refusal
+
+GUARD: Final = "lever"
+
+_KEEPS: Final = {
+    Driver.NOBODY: "nobody is known to drive the object, so a patch stays",
+    Driver.HELM: "a patch stays until the next upgrade",
+    Driver.ARGO_CD: "a patch stays until the next sync, or is put back at once where selfHeal is on",
+    Driver.FLUX: "a patch stays until the next reconciliation",
+    Driver.ARGO_ROLLOUTS: "the weights are not what it writes, so a patch stays",
+}
+
+
+def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
+    """No, where Flagger writes the routes, or Argo Rollouts do and there is no update to abort."""
+    owner = driving.owner
+    if owner.driver is Driver.FLAGGER:
+        message = f"{owner} drives the object and would put a patch back within seconds ({owner.evidence})"
+        return no(GUARD, Reason.NO_LEVER, message)
+    if driving.rollouts:
+        found = to_abort(driving, plan, facts)
+        if isinstance(found, Refusal):
+            return no(GUARD, *found.words)
+        return yes(GUARD, f"{found} drives the object, and its update can be aborted")
+    who = f"driven by {owner}: " if owner.name else ""
+    return yes(GUARD, who + _KEEPS[owner.driver])

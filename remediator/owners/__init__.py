@@ -1,0 +1,47 @@
+"""Pure: who drives a routing object, and how to take traffic away from it so that it stays away.
+
+model      owners, Canaries and Rollouts as values; the levers
+reading    what is kept of a Canary and of a Rollout
+evidence   what tells who drives an object, and which of several counts
+abort      the Rollout whose abort takes away what a plan takes away
+"""
+
+from remediator.owners.evidence import claims, driving
+from remediator.owners.model import (
+    CANARY,
+    FLAGGER_GROUP,
+    NOBODY,
+    ROLLOUT,
+    ROLLOUTS_GROUP,
+    Canary,
+    Driver,
+    Driving,
+    Lever,
+    Name,
+    Owner,
+    Rollout,
+    Side,
+    Update,
+)
+from remediator.owners.reading import read_canary, read_rollout
+
+__all__ = [
+    "CANARY",
+    "FLAGGER_GROUP",
+    "NOBODY",
+    "ROLLOUT",
+    "ROLLOUTS_GROUP",
+    "Canary",
+    "Driver",
+    "Driving",
+    "Lever",
+    "Name",
+    "Owner",
+    "Rollout",
+    "Side",
+    "Update",
+    "claims",
+    "driving",
+    "read_canary",
+    "read_rollout",
+]
