@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from itertools import product
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.command import told
 from benchmarks.detection.campaign import Judged, judged, runs
 from benchmarks.detection.order import Step, steps
 from benchmarks.detection.report import Results, document, text
 from benchmarks.detection.traffic import Load, Scenario, Spell
 from benchmarks.detection.verdicts import CLUMPS, NOISY, OUTAGE, QUIET, false_accusations, times_to_detect, verdicts
 from benchmarks.rulefiles import groups_of
-from tests.processes import Missing
 
 LOADS: Final = tuple(Load(rps, weight) for rps, weight in product((10.0, 100.0, 1000.0), (0.01, 0.05, 0.10)))
 _AGE_S: Final = 1800.0
@@ -45,17 +44,7 @@ _DEFAULT_INTERVAL_S: Final = 15.0
 def main() -> int:
     """Simulate, judge, print the tables; 1 if Prometheus or the rules are not there. A missed target is no error."""
     options = _options()
-    try:
-        results = run(options)
-    except (Missing, OSError, ValueError, RuntimeError) as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(text(results))
-    if options.json:
-        options.json.write_text(json.dumps(document(results), indent=2, ensure_ascii=False) + "\n")
-    return 0
+    return told(lambda: run(options), text, document, options.json)
 
 
 def run(options: argparse.Namespace) -> Results:

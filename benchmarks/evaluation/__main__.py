@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -14,13 +13,13 @@ from time import monotonic
 
 import yaml
 
+from benchmarks.command import told
 from benchmarks.evaluation.mesh import BOUNDARIES, Extent, Mesh, exposed
 from benchmarks.evaluation.report import Result, text
 from benchmarks.evaluation.watching import Watch, failed, missed
 from benchmarks.progress import Progress
 from benchmarks.prometheus import Prometheus, running_prometheus
 from benchmarks.rulefiles import unwrapped
-from tests.processes import Missing
 
 _LOOK_EVERY_S = 4.0
 
@@ -28,17 +27,7 @@ _LOOK_EVERY_S = 4.0
 def main() -> int:
     """Measure, and print the tables; 1 if Prometheus or the rules are not there. A missed target is no error."""
     options = _options()
-    try:
-        result = run(options)
-    except (Missing, OSError, ValueError, RuntimeError) as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(text(result))
-    if options.json:
-        options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
-    return 0
+    return told(lambda: run(options), text, asdict, options.json)
 
 
 def run(options: argparse.Namespace) -> Result:

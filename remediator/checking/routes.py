@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from remediator.alerts.model import HEARTBEAT
 from remediator.checking.contract import could_take, takes_unasked
 from remediator.checking.findings import Code, Finding, Where
 from remediator.checking.routing import (
@@ -26,8 +27,6 @@ from remediator.policies.quantities import format_duration
 
 PATH = "/webhook"
 """Where we listen (docs/http.md)."""
-HEARTBEAT = "Heartbeat"
-"""The value of the label `remediation` that asks for nothing, and is to reach us all the same."""
 LONGEST_GROUP_INTERVAL = timedelta(minutes=1)
 """After that a delivery that failed is tried again."""
 LONGEST_REPEAT_INTERVAL = timedelta(minutes=10)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from remediator.alerts.model import HEARTBEAT
 from remediator.checking.findings import Where
 from remediator.policies.model import Action
 from remediator.rules.expression import Expr, selectors
@@ -17,7 +18,7 @@ from remediator.rules.labels import ANY_LABELS, MAYBE, PRESENT, Label, Labels, e
 from remediator.rules.model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup
 from remediator.rules.promql import PromqlError, parse
 
-NO_ACTION = ("None", "Heartbeat")
+NO_ACTION = ("None", HEARTBEAT)
 """Values of the label `remediation` that ask for nothing."""
 REMEDIATIONS = (*Action, *NO_ACTION)
 

@@ -3,6 +3,8 @@
 parameters ──▶ render ──▶ canary, mirror, latency, ourselves ──▶ RuleFile
                              │  what each group records and alerts on
                              ▼
+                          errors       the alerts about errors that a canary's side and a mirror's both have
+                          unreachable  requests that reached no endpoint, of which no version is known
                           alerts       what an alert says: labels and annotations
                           evidence     is a version worse than its siblings? effect and score
                           counts       requests and errors of each version, and of its siblings
