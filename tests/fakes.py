@@ -20,7 +20,7 @@ from remediator.guards.cooldown import Made
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import Rollout, read_rollout
+from remediator.owners import Rollout, read_rollout, stable_pods, with_stable
 from remediator.records.events import Event
 from remediator.records.ledger import Head, Tally, head
 from remediator.records.model import Remediation, Status
@@ -105,9 +105,17 @@ class FakeCluster:
         self.step("get")
         if ref not in self.stored:
             raise NotFound(f"{ref} not found")
-        found = self._index.snapshot(copy.deepcopy(self.stored[ref]))
-        rollouts = tuple(read_rollout(self.stored[each.ref]) for each in found.driving.rollouts)
-        return replace(found, driving=replace(found.driving, rollouts=rollouts))
+        body = copy.deepcopy(self.stored[ref])
+        rollouts = tuple(self._rollout(each.ref) for each in self._index.snapshot(body).driving.rollouts)
+        return self._index.snapshot(body, rollouts)
+
+    def _rollout(self, ref: TargetRef) -> Rollout:
+        found = read_rollout(self.stored[ref])
+        wanted = stable_pods(found)
+        if wanted is None:
+            return found
+        pods = (body["metadata"]["labels"] for each, body in self.stored.items() if each.kind == "Pod")
+        return with_stable(found, (labels for labels in pods if wanted.items() <= labels.items()))
 
     def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
         self.step("abort")

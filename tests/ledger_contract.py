@@ -121,6 +121,7 @@ TAKEN_BACK = replace(
         window_s=60.0,
         figures=(Figure(REVIEWS, Side.LIVE, 612.5, 0.0, 6.125), Figure(SHADOW, Side.MIRRORED, 40.0, 1.5, 2.0)),
         errors=(Errors(REVIEWS.host, 0.051, None, 0.04),),
+        unrouted_at=NOON + timedelta(seconds=2),
         withdrawn_at=NOON + timedelta(seconds=75),
         concluded_at=NOON + timedelta(minutes=3),
     ),

@@ -210,6 +210,7 @@ verifications = st.builds(
         st.builds(Errors, host=suspects.map(lambda suspect: suspect.host), before=shares, others=shares, after=shares),
         max_size=2,
     ).map(tuple),
+    unrouted_at=st.none() | moments,
     withdrawn_at=st.none() | moments,
     concluded_at=st.none() | moments,
 )

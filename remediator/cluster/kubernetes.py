@@ -6,7 +6,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from remediator.cluster.archive import Archive
@@ -22,6 +21,7 @@ from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
+from remediator.cluster.trial import rollout_at
 from remediator.cluster.watch import Scope, Sink, Watch
 from remediator.cluster.watches import Watches, scopes
 from remediator.errors import ClusterError, Conflict, NotFound
@@ -184,9 +184,10 @@ class KubernetesCluster:
         Raises:
             NotFound, Forbidden, Retriable.
         """
-        found = self._inventory.snapshot(self._rest.get(self._path(ref)))
-        rollouts = tuple(read_rollout(self._rest.get(self._path(each.ref))) for each in found.driving.rollouts)
-        return replace(found, driving=replace(found.driving, rollouts=rollouts)) if rollouts else found
+        body = self._rest.get(self._path(ref))
+        found = self._inventory.snapshot(body)
+        rollouts = tuple(rollout_at(self._rest, self._path(each.ref)) for each in found.driving.rollouts)
+        return self._inventory.snapshot(body, rollouts) if rollouts else found
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness:
         """Count the endpoints of a destination's service that have these labels, and those that are ready, by requests.

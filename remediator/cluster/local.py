@@ -22,6 +22,7 @@ from remediator.cluster.local_ledger import LocalLedger
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.roster import Roster
+from remediator.cluster.trial import among
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.stable_ready import Readiness
@@ -120,7 +121,10 @@ class LocalCluster:
         Raises:
             NotFound: no file has it. Unavailable: as `routing_to`.
         """
-        return self._inventory.snapshot(presented(self._source(ref).manifest.body))
+        body = presented(self._source(ref).manifest.body)
+        found = self._inventory.snapshot(body)
+        rollouts = tuple(among(each, self._catalogue.bodies(POD)) for each in found.driving.rollouts)
+        return self._inventory.snapshot(body, rollouts)
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
         """Count the endpoints of a destination's service among the EndpointSlices and Pods of the folder; None where it

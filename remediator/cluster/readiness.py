@@ -42,7 +42,8 @@ def readiness(rest: Rest, discovery: Discovery, destination: Destination, labels
     namespace, name = found
     try:
         slices = _slices(rest, discovery, namespace, name)
-        pods = _pods(rest, namespace, labels) if pods_wanted(slices, labels) else frozenset[str]()
+        wanted = pods_wanted(slices, labels)
+        pods = selected(pods_with(rest, namespace, labels), labels) if wanted else frozenset[str]()
     except Forbidden as error:
         return unknown(destination, f"no permission to {error.verb} {error.resource} in {namespace}")
     return counted(destination, slices, labels, pods)
@@ -57,13 +58,17 @@ def _slices(rest: Rest, discovery: Discovery, namespace: str, name: str) -> list
         raise
 
 
-def _pods(rest: Rest, namespace: str, labels: Mapping[str, str]) -> frozenset[str]:
-    """The names of the pods that have these labels: as the server's cache has them, which spares etcd."""
+def pods_with(rest: Rest, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The metadata of the pods that have these labels: as the server's cache has them, which spares etcd.
+
+    Raises:
+        Forbidden, Retriable.
+    """
     chosen = selector(labels)
     if chosen is None:
-        return frozenset()
+        return []
     query = {"labelSelector": chosen, "resourceVersion": "0"}
-    return selected(_listed(rest, PODS.path(namespace), query, accept=_METADATA_ONLY), labels)
+    return _listed(rest, PODS.path(namespace), query, accept=_METADATA_ONLY)
 
 
 def _listed(rest: Rest, path: str, query: Mapping[str, str], *, accept: str = JSON) -> list[dict[str, Any]]:

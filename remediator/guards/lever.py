@@ -7,7 +7,7 @@ from typing import Final
 from remediator.guards.verdict import Verdict, no, yes
 from remediator.outcome import Reason
 from remediator.owners import Driver, Driving
-from remediator.owners.abort import to_abort
+from remediator.owners.abort import idle, to_abort
 from remediator.traffic.exposure import Facts
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
@@ -21,6 +21,9 @@ _KEEPS: Final = {
     Driver.FLUX: "a patch stays until the next reconciliation",
     Driver.ARGO_ROLLOUTS: "the weights are not what it writes, so a patch stays",
 }
+
+_ONE_VERSION: Final = (Reason.NOT_SEPARABLE, Reason.NO_STABLE_DESTINATION)
+"""What the planner says where there is but one version."""
 
 
 def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
@@ -36,3 +39,11 @@ def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
         return yes(GUARD, f"{found} drives the object, and its update can be aborted")
     who = f"driven by {owner}: " if owner.name else ""
     return yes(GUARD, who + _KEEPS[owner.driver])
+
+
+def of_refused(driving: Driving, planned: Refusal) -> Verdict:
+    """No, where the planner refused because Argo Rollouts has no two versions to tell apart here."""
+    found = idle(driving)
+    if found is None or planned.reason not in _ONE_VERSION:
+        return yes(GUARD, "not asked: there is no plan")
+    return no(GUARD, found.reason, f"{found.message} ({planned.message})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -111,6 +112,18 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What is known of the two versions of an update, besides their hashes."""
+
+    version: str | None = None
+    """What the labels of the pod template call the new one; None: they do not, or its status speaks of another."""
+    stable_version: str | None = None
+    """What the labels of its pods call the stable one; None: nobody has asked, or they do not agree."""
+    since: datetime | None = None
+    """Nobody has changed the pod template since, by its managedFields; None: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """What is kept of a Rollout of Argo's that routes with Istio."""
 
@@ -124,6 +137,7 @@ class Rollout:
     canary: Side = Side()
     stable: Side = Side()
     update: Update = Update()
+    trial: Trial = Trial()
 
     @property
     def ref(self) -> TargetRef:
@@ -140,6 +154,15 @@ class Rollout:
             {"op": "test", "path": "/status/stableRS", "value": self.update.stable},
             {"op": "add", "path": "/status/abort", "value": True},
         )
+
+    def version_of(self, pod_hash: str) -> str | None:
+        """The version of the pods that have this hash; None: not known, or the update does not change it."""
+        trial, update = self.trial, self.update
+        if update.in_progress and trial.stable_version in (None, trial.version):
+            return None
+        if not pod_hash or pod_hash not in (update.current, update.stable):
+            return None
+        return trial.version if pod_hash == update.current else trial.stable_version
 
     def __str__(self) -> str:
         return f"{ROLLOUT} {self.namespace}/{self.name}"

@@ -6,10 +6,14 @@ Facts are from fluxcd/flagger pkg/apis/flagger/v1beta1/canary.go and argoproj/ar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from remediator.owners.model import Canary, Name, Rollout, Side, Update
+from remediator.alerts.values import moment
+from remediator.errors import NotificationError
+from remediator.owners.model import Canary, Name, Rollout, Side, Trial, Update
 from remediator.traffic.hosts import resolve
+from remediator.traffic.subsets import version_in
 
 Json = Mapping[str, Any]
 
@@ -41,6 +45,7 @@ def read_rollout(body: Json) -> Rollout:
         canary=_side(canary.get("canaryService"), split.get("canarySubsetName"), namespace),
         stable=_side(canary.get("stableService"), split.get("stableSubsetName"), namespace),
         update=_update(mapping(body.get("status"))),
+        trial=_trial(body),
     )
 
 
@@ -52,6 +57,33 @@ def _update(status: Json) -> Update:
     return Update(
         str(status.get("currentPodHash") or ""), str(status.get("stableRS") or ""), status.get("abort") is True
     )
+
+
+def _trial(body: Json) -> Trial:
+    template = mapping(mapping(body.get("spec")).get("template"))
+    # Until its controller has seen the newest spec, the hashes of the status are of another template.
+    observed, newest = mapping(body.get("status")).get("observedGeneration"), metadata(body).get("generation")
+    is_current = observed is not None and str(observed) == str(newest)
+    version = version_in(mapping(metadata(template).get("labels"))) if is_current else None
+    return Trial(version, since=_written_at(body))
+
+
+def _written_at(body: Json) -> datetime | None:
+    """When a writer of the pod template last wrote anything; the template may be older."""
+    entries = metadata(body).get("managedFields")
+    found = []
+    for entry in map(mapping, entries if isinstance(entries, list) else ()):
+        if "f:template" in mapping(mapping(entry.get("fieldsV1")).get("f:spec")):
+            found.append(_time(entry.get("time")))
+    known = [each for each in found if each is not None]
+    return max(known) if known and len(known) == len(found) else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return moment(value, "time")
+    except NotificationError:
+        return None
 
 
 def _qualified(text: str, namespace: str) -> Name:

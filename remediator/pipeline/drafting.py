@@ -17,6 +17,7 @@ from remediator.records.naming import Key
 from remediator.traffic import undo
 from remediator.traffic.patch import Patch
 from remediator.traffic.stamp import stamp
+from remediator.traffic.virtualservice import taken
 
 # etcd takes 1.5 MiB, and an alert may be as large as the request that brings it.
 _LONGEST_TEXT = 2_000
@@ -57,6 +58,7 @@ def draft(work: Work, first: Case, name: str, now: datetime) -> Remediation:
     others = [case for case in granted(work) if case is not first]
     intent = replace(
         _intent(work, first, now),
+        actions=tuple(each for each in first.policy.actions if not rollout or each in taken(patch.operations)),
         changes=work.proposal.plan.changes,
         lever=Lever.ARGO_ROLLOUTS if rollout else Lever.PATCH,
         patch=rollout.abort if rollout else tuple(patch.operations),

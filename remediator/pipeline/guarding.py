@@ -9,7 +9,7 @@ from math import inf, nan
 from typing import Protocol
 
 from remediator.errors import ClusterError
-from remediator.guards import suspect_is_stable
+from remediator.guards import lever, suspect_is_stable
 from remediator.guards.budget import Spent
 from remediator.guards.cooldown import Made
 from remediator.guards.judging import BRAKES, GUARDS, ONCE, judge
@@ -69,9 +69,9 @@ class Exempt:
     people: bool = True
     """Whether what people ask for by hand is not judged."""
 
-    def spares(self, case: Case) -> bool:
-        """Whether no guard is asked about a case."""
-        return case.number in self.waiting or (self.people and case.request is not None)
+    def frees(self, case: Case) -> bool:
+        """Whether no guard binds a case but the lever's: without one nothing would come of it."""
+        return self.people and case.request is not None
 
 
 _BY_HAND = Exempt(people=False)
@@ -173,7 +173,11 @@ class Guarding:
     def _asked(self, work: Work, targets: Callable[[Case], int], exempt: Exempt) -> Iterator[tuple[int, Verdicts]]:
         around = None
         for case, planned in work.paired:
-            if exempt.spares(case) or planned is False:
+            if planned is False or case.number in exempt.waiting:
+                continue
+            if exempt.frees(case):
+                if planned is True and not work.leverage.allows:
+                    yield case.number, (work.leverage,)
                 continue
             asked = self._situation(work, case, targets(case))
             if planned is True:
@@ -187,10 +191,10 @@ class Guarding:
                 )
                 yield case.number, judge(asked)
             else:
-                # The planner refused it: that the suspect is the stable version explains more than what it says.
-                verdict = GUARDS[suspect_is_stable.GUARD](asked)
-                if not verdict.allows:
-                    yield case.number, (verdict,)
+                # The planner refused it: that the suspect is the stable version, or the only one, explains more.
+                found = (GUARDS[suspect_is_stable.GUARD](asked), lever.of_refused(asked.target.driving, planned))
+                if nos := against(found):
+                    yield case.number, nos
 
     def _situation(self, work: Work, case: Case, targets: int) -> Situation:
         """What needs no more than the work itself."""

@@ -37,7 +37,7 @@ def conclude_idle(work: Work, journal: Journal, record: Remediation | None, why:
 
 def taking_away(work: Work) -> Refusal | None:
     """Why nothing more is to be done: a Rollout was aborted, and is about to take away what the work would."""
-    if work.proposal.patch is None or any(case.request for case in work.cases):
+    if work.proposal.patch is None:
         return None
     rollout = canary_of(work.snapshot.driving, work.proposal.plan, work.facts)
     if rollout is None or not rollout.update.aborted:

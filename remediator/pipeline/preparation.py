@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from remediator.alerts import Alert, Status
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import Retriable
-from remediator.guards import max_targets, namespaces
+from remediator.guards import lever, max_targets, namespaces
 from remediator.guards.switch import ANNOTATION, Switch, annotated, named_stable
+from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.owners import Rollout
 from remediator.owners.abort import to_abort
@@ -74,12 +75,17 @@ class Work:
 
     @property
     def rollout(self) -> Rollout | None:
-        """The Rollout that takes the traffic away once its update is aborted; None: a patch does. What people ask for
-        by hand is a patch."""
-        if not self.snapshot.driving.rollouts or any(case.request for case in self.cases):
+        """The Rollout that takes the traffic away once its update is aborted; None: a patch does."""
+        if not self.snapshot.driving.rollouts:
             return None
         found = to_abort(self.snapshot.driving, self.proposal.plan, self.facts)
         return found if isinstance(found, Rollout) else None
+
+    @property
+    def leverage(self) -> Verdict:
+        """Whether there is a lever that takes away what the plan does: of all guards the one that binds people too, for
+        without one nothing would come of it."""
+        return lever.evaluate(self.snapshot.driving, self.proposal.plan, self.facts)
 
     @property
     def facts(self) -> Facts:

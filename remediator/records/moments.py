@@ -71,8 +71,9 @@ def _unverified(record: Remediation) -> bool:
     """Whether it is to be found out whether a patch worked: not once a person says otherwise."""
     status, known = record.status, record.status.verification
     stands = status.phase is Phase.APPLIED and not record.taken_back and status.release is None
-    names_versions = any(suspect.version for suspect in record.intent.suspects)
-    return stands and names_versions and (known is None or known.concluded_at is None)
+    # What a driver had to take away is seen in the routes, whether or not a version is named.
+    can_be_told = record.intent.lever is not Lever.PATCH or any(each.version for each in record.intent.suspects)
+    return stands and can_be_told and (known is None or known.concluded_at is None)
 
 
 def held_until(record: Remediation) -> datetime | None:

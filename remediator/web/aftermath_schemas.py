@@ -22,10 +22,11 @@ def verification() -> Schema:
             "errors": said(
                 "Shares that failed, 0 to 1.", array(closed({"host": TEXT} | ratios, optional=tuple(ratios)))
             ),
+            "unroutedAt": said("When the routes were seen to send the suspect nothing.", TIME),
             "withdrawnAt": TIME,
             "concludedAt": said("Since when it is final.", TIME),
         },
-        optional=("message", "windowSeconds", "figures", "errors", "withdrawnAt", "concludedAt"),
+        optional=("message", "windowSeconds", "figures", "errors", "unroutedAt", "withdrawnAt", "concludedAt"),
     )
 
 
