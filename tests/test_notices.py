@@ -40,7 +40,7 @@ def event(outcome: Outcome, reason: Reason | VerificationVerdict, action: str = 
 
 def notice(kind: NoticeKind = NoticeKind.APPLIED, text: str = "so it is", number: int = 0) -> Notice:
     about = replace(REF, name=f"reviews-{number}")
-    return Notice(f"{kind}-{number}", kind, str(about), text, NOON, (), f"shop/canary-{number}", about)
+    return Notice(f"{kind}-{number}", kind, "Patched", str(about), text, NOON, (), f"shop/canary-{number}", about)
 
 
 class TestKinds:
@@ -188,6 +188,11 @@ Alert CanaryHardDown, policy canary-error-rate; to undo: remediator undo shop/ca
         assert 4000 >= len(found.body)
         assert 10 < told
         assert found.body.endswith(f"\n\nAnd {1000 - told} more: `remediator list --since 1h` has them.")
+
+    def test_what_was_not_done_says_why_in_a_word(self) -> None:
+        found = of_row(FAILED, NOON)
+        assert found is not None
+        assert "remediator: Failed (Unavailable): VirtualService shop/reviews" == composed([found]).title
 
     def test_of_many_changes_the_first_are_told(self) -> None:
         many = tuple(f"http[{number}]: reviews.shop subset v2 weight 10 → 0" for number in range(20))

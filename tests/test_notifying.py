@@ -6,6 +6,8 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +17,13 @@ import yaml
 from tests.builders import Json, alert, destination_rule, labels, notification, policy, split, virtual_service
 from tests.mailbox import Mailbox, mailbox
 from tests.processes import Process, free_port, wait_until
-from tests.service import ANY_EVIDENCE, ROOT, Service
+from tests.real_world import GROUP, cleared
+from tests.servers import ApiServer
+from tests.service import ANY_EVIDENCE, PERMISSIONS, ROOT, Service, running_service
 
 SECRET = "hunter2-is-the-password"
 CREDENTIALS = f"bot:{SECRET}"
-GENTLE = {"cooldown": "0s", "hold": "10m"}
+GENTLE = {"cooldown": "0s", "hold": "10m", "stableReady": "0%"}
 
 
 @dataclass
@@ -142,6 +146,40 @@ def test_what_was_told_last_is_sent_before_the_service_ends(shop: Shop) -> None:
     (told,) = shop.chat.taken
     assert "remediator: AwaitingApproval: VirtualService shop/reviews" == told["title"]
     assert "  remediator reject shop/" in told["message"]
+
+
+@pytest.mark.servers
+def test_of_two_replicas_one_tells(api_server: ApiServer, tmp_path: Path) -> None:
+    """Whichever of them hears an alert, a yes, or an undo, and however often."""
+    cleared(api_server)
+    api_server.allow("guest", *PERMISSIONS)
+    api_server.namespace("shop")
+    for plural, body in (
+        ("virtualservices", virtual_service({"route": split(v1=90, v2=10)})),
+        ("destinationrules", destination_rule(v1="v1", v2="v2")),
+    ):
+        sent = body | {"apiVersion": "networking.istio.io/v1beta1", "metadata": {"name": "reviews"}}
+        api_server.request("POST", f"{GROUP}/namespaces/shop/{plural}", sent)
+    with mailbox() as chat, ExitStack() as stack:
+        (tmp_path / "recipients").write_text(chat.url())
+        flags = ("--notify-file", str(tmp_path / "recipients"), *ANY_EVIDENCE)
+        kubeconfig, policies = api_server.kubeconfig("guest"), [policy(guards=GENTLE, mode="Approve")]
+        replicas = [stack.enter_context(running_service(kubeconfig, policies, *flags)) for _ in range(2)]
+        with ThreadPoolExecutor(4) as pool:
+            firing = notification([alert(labels())])
+            answers = list(pool.map(lambda replica: replica.post(firing), replicas * 2))
+        (name,) = {row["remediation"] for _, answer in answers for row in answer["outcomes"]}
+        path = f"/api/v1/remediations/shop/{name}"
+        for replica in replicas:
+            replica.ask("POST", f"{path}/approve", {"by": "kim", "reason": "seen in the traces"})
+        for replica in replicas:
+            replica.ask("POST", f"{path}/undo", {"by": "mia", "reason": "it was the database"})
+        for replica in replicas:
+            replica.process.terminate(30)
+
+    told = "\n".join(f"{message['title']}\n{message['message']}" for message in chat.taken)
+    said = ("mode Approve, nothing was changed", "changed:", f"put back what {name} changed")
+    assert [1, 1, 1] == [told.count(words) for words in said], told
 
 
 def test_a_file_that_cannot_be_used_is_one_error(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def composed(notices: Sequence[Notice], longest: int = LONGEST) -> Message:
 
 def _title(notices: Sequence[Notice]) -> str:
     if len(notices) == 1:
-        return f"remediator: {notices[0].kind}: {notices[0].about}"
+        return f"remediator: {notices[0].headline}"
     counts = Counter(each.kind for each in notices)
     return "remediator: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
@@ -94,7 +94,7 @@ def _rest(count: int) -> tuple[str, ...]:
 
 def _lines(notice: Notice, *, with_title: bool) -> Iterator[str]:
     if with_title:
-        yield f"{notice.kind}: {notice.about}"
+        yield notice.headline
     yield _cut(_spread(notice), _LONGEST_TEXT)
     for command in notice.commands:
         if command not in notice.text:

@@ -38,6 +38,8 @@ class Notice:
     key: str
     """What makes it the same notice when it is told again."""
     kind: NoticeKind
+    reason: str
+    """A word of outcome.Reason, or a verdict."""
     about: str
     """`VirtualService shop/reviews`, or the alert where no object is known."""
     text: str
@@ -48,6 +50,12 @@ class Notice:
     record: str | None = None
     """`NAMESPACE/NAME` of the remediation."""
     target: TargetRef | None = None
+
+    @property
+    def headline(self) -> str:
+        """What it is, of whom; of what was not done, why not."""
+        why = f" ({self.reason})" if self.kind in (NoticeKind.DENIED, NoticeKind.FAILED) else ""
+        return f"{self.kind}{why}: {self.about}"
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -74,7 +82,7 @@ def of_event(event: Event) -> Notice | None:
         return None
     ref = event.target.ref
     record = f"{ref.namespace}/{event.record}" if event.record else None
-    return Notice(event.name, kind, str(ref), event.note, event.at, event.changes, record, ref)
+    return Notice(event.name, kind, event.reason, str(ref), event.note, event.at, event.changes, record, ref)
 
 
 def of_row(row: AlertOutcome, now: datetime) -> Notice | None:
@@ -88,8 +96,8 @@ def of_row(row: AlertOutcome, now: datetime) -> Notice | None:
     record = f"{ref.namespace}/{row.remediation}" if ref and row.remediation else None
     policy = f", policy {row.policy}" if row.policy else ""
     key = "\x00".join((row.fingerprint, row.policy or "", str(ref), row.outcome.value, row.reason.value))
-    text = f"{row.reason.value}: {row.message}. {alert}{policy}"
-    return Notice(key, kind, str(ref) if ref else alert, text, now, (), record, ref)
+    text = f"{row.message}. {alert}{policy}"
+    return Notice(key, kind, row.reason.value, str(ref) if ref else alert, text, now, (), record, ref)
 
 
 def _kind(reason: str, outcome: Outcome, action: str) -> NoticeKind | None:
