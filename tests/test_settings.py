@@ -39,6 +39,7 @@ class TestPrecedence:
             kubeconfig=None,
             context=None,
             namespaces=(),
+            root_namespace="istio-system",
             token_file=None,
             allow_anonymous=False,
             mode="Enforce",
@@ -87,6 +88,7 @@ class TestPrecedence:
             "kubeconfig": "k",
             "context": "c",
             "namespaces": "shop-*,pay",
+            "root-namespace": "istio-config",
             "token-file": "t",
             "allow-anonymous": "true",
             "mode": "Observe",
@@ -324,8 +326,8 @@ class TestFaults:
                 "REMEDIATOR_KNOWN_BAD, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
-                "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE, "
-                "REMEDIATOR_VERIFY_WITHIN",
+                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, "
+                "REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE, REMEDIATOR_VERIFY_WITHIN",
                 id="a port is not a setting of its own",
             ),
         ],

@@ -24,6 +24,7 @@ class Settings:
     context: str | None
     namespaces: tuple[str, ...]
     """Empty: all."""
+    root_namespace: str
     token_file: Path | None
     allow_anonymous: bool
     mode: str
