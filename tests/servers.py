@@ -100,7 +100,8 @@ class ApiServer:
             "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority-data": authority}}],
             "users": [{"name": user, "user": {"token": self.tokens[user]}}],
         }
-        path = self.folder / f"kubeconfig-{user}-{port or self.port}"
+        # A colon would make several paths of it.
+        path = self.folder / f"kubeconfig-{user.replace(':', '-')}-{port or self.port}"
         path.write_text(yaml.safe_dump(config))
         return path
 
