@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -40,6 +41,7 @@ class Reason(StrEnum):
     LABEL_MISSING = "LabelMissing"
     NO_STABLE_DESTINATION = "NoStableDestination"
     NOT_SEPARABLE = "NotSeparable"
+    RULES_UNKNOWN = "RulesUnknown"
     SUSPECT_IS_STABLE = "SuspectIsStable"
     UNSAFE_PLAN = "UnsafePlan"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
@@ -79,6 +81,7 @@ class NoticeKind(StrEnum):
 
     HOLD_LOST = "HoldLost"
     STILL_RECEIVING = "StillReceiving"
+    STILL_ROUTED = "StillRouted"
     NOT_RECOVERED = "NotRecovered"
     FAILED = "Failed"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -90,13 +93,23 @@ class NoticeKind(StrEnum):
     RELEASED = "Released"
     HELD = "Held"
     OBSERVED = "Observed"
+    UNROUTED = "Unrouted"
     WITHDRAWN = "Withdrawn"
     RECOVERED = "Recovered"
 
     @property
     def usual(self) -> bool:
         """Whether people are told unless they say otherwise."""
-        return self not in (NoticeKind.HELD, NoticeKind.OBSERVED, NoticeKind.WITHDRAWN, NoticeKind.RECOVERED)
+        return self not in _UNUSUAL
+
+
+_UNUSUAL: Final = (
+    NoticeKind.HELD,
+    NoticeKind.OBSERVED,
+    NoticeKind.UNROUTED,
+    NoticeKind.WITHDRAWN,
+    NoticeKind.RECOVERED,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

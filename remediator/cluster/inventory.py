@@ -20,6 +20,7 @@ from remediator.outcome import TargetRef
 from remediator.owners import Driving, Owner, Rollout, claims, told
 from remediator.traffic import gitops, subsets, virtualservice
 from remediator.traffic.hosts import Host
+from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import Rules
 from remediator.traffic.view import RouteChange
 
@@ -137,11 +138,15 @@ class Inventory:
     given back. What one look-up costs depends on how many objects it finds, not on how many there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight | None = None) -> None:
+        """
+        Args:
+            sight: whose DestinationRules are put here; all, if not given.
+        """
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
         self._drivers = DriverTable()
-        self._rules = RuleTable()
+        self._rules = RuleTable(sight or Sight())
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
         self._readers: tuple[News, ...] = ()

@@ -11,7 +11,7 @@ from remediator.guards import budget
 from remediator.guards.budget import Spent
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
-from remediator.pipeline.drafting import granted, key_of, stamped, target_of
+from remediator.pipeline.drafting import key_of, stamped, target_of
 from remediator.pipeline.endings import ENDINGS, Ending, Rows, aborting, attempt_of, carried_out, ended, named, outcomes
 from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Work
@@ -131,7 +131,7 @@ class Carrying:
         work = self.work
         send(work, self.record.name, self.tools, dry_run=self.mode is Mode.OBSERVE)
         if self.mode is Mode.ENFORCE:
-            self.tools.patched(granted(work))
+            self.tools.patched(work)
 
 
 def write_down(work: Work, name: str, tools: Tools) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
+from remediator.owners import Lever
 from remediator.records.ledger import Firing, Ledger
 from remediator.records.model import (
     Approval,
@@ -28,7 +29,7 @@ from remediator.records.moments import moments
 from remediator.records.naming import Key
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
-from remediator.verification.steps import unasked
+from remediator.verification.steps import not_verified
 
 _ATTEMPTS = 8
 """How often a status is written that others keep changing."""
@@ -245,9 +246,11 @@ class Journal:
 
     def _unasked(self, record: Remediation, now: datetime) -> Remediation:
         """The record, which says that nobody will ask whether it worked, where that is so."""
-        if self.verifies or moments(record).unverified_at is None:
+        # What a driver was asked to take away is seen in the routes, by whoever looks.
+        told_by_routes = record.intent.lever is not Lever.PATCH
+        if self.verifies or told_by_routes or moments(record).unverified_at is None:
             return record
-        return replace(record, status=replace(record.status, verification=unasked(now)))
+        return replace(record, status=replace(record.status, verification=not_verified(now)))
 
     def _written(
         self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False

@@ -138,4 +138,9 @@ def unasked(course: Course, now: datetime) -> Verification:
         return known
     if known is not None and known.verdict is VerificationVerdict.UNROUTED:
         return replace(known, concluded_at=now)
+    return not_verified(now)
+
+
+def not_verified(now: datetime) -> Verification:
+    """What is known where there is nobody to ask, and nothing to be seen in the routes."""
     return Verification(VerificationVerdict.NOT_VERIFIED, now, _UNASKED, concluded_at=now)
