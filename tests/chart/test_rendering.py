@@ -41,6 +41,7 @@ class Case:
         return found if own is None else own
 
 
+EXAMPLES = ("values-production.yaml", "values-development.yaml")
 DEFAULTS: Json = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 
@@ -76,7 +77,7 @@ def test_every_switch_is_tried_on_and_off() -> None:
     assert {path for path in switches if "ecurityContext." in path} == untried
 
 
-@pytest.mark.parametrize("file", ["values.yaml", "values-production.yaml", "values-development.yaml"])
+@pytest.mark.parametrize("file", ["values.yaml", *EXAMPLES])
 def test_lint_finds_nothing(file: str) -> None:
     done = helm("lint", "--strict", str(CHART), "--values", str(CHART / file))
     assert 0 == done.returncode, done.stdout
@@ -115,7 +116,10 @@ def dry_run(cluster: ApiServer, objects: list[Json]) -> subprocess.CompletedProc
 
 def test_the_api_server_takes_every_object(cluster: ApiServer, cases: list[Case]) -> None:
     """But cert-manager's, whose definitions are not at hand."""
-    objects = {json.dumps(for_old_servers(found), sort_keys=True) for case in cases for found in case.objects}
+    rendered = [found for case in cases for found in case.objects]
+    for file in EXAMPLES:
+        rendered += render({}, "--values", str(CHART / file))
+    objects = {json.dumps(for_old_servers(found), sort_keys=True) for found in rendered}
     judged = [found for found in map(json.loads, sorted(objects)) if found["kind"] != "Certificate"]
     done = dry_run(cluster, judged)
 
@@ -306,6 +310,67 @@ def test_alerts_without_the_label_have_a_route_by_their_names() -> None:
     assert [{"name": "alertname", "matchType": "=~", "value": "One|Two"}] == by_name["spec"]["route"]["matchers"]
     assert ours["spec"]["receivers"] == by_name["spec"]["receivers"]
     assert {"inhibitRules"} == ours["spec"].keys() - by_name["spec"].keys()
+
+
+def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints() -> None:
+    done = helm(
+        "install",
+        "remediator",
+        str(CHART),
+        "-n",
+        NAMESPACE,
+        "--dry-run=client",
+        values=at("alertmanagerConfig.enabled", False),
+    )
+    assert 0 == done.returncode, done.stderr
+    snippet = done.stdout.split("and the receiver:\n\n", 1)[1].split("\n\n", 1)[0]
+    found = yaml.safe_load(snippet)
+
+    (page,) = (
+        yaml.safe_load(text.split("```")[0])
+        for text in (CHART.parent / "docs" / "alertmanager.md").read_text(encoding="utf-8").split("```yaml\n")
+        if text.startswith("route:\n  receiver: people\n  group_by")
+    )
+    routes = [route for route in page["route"]["routes"] if route["receiver"] == "remediator"]
+    (receiver,) = (each for each in page["receivers"] if each["name"] == "remediator")
+    (webhook,) = receiver["webhook_configs"]
+    webhook["url"] = f"http://remediator.{NAMESPACE}.svc:8080/webhook"
+    assert {"routes": routes, "receivers": [receiver]} == found
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(
+            at("settings.allow-anonymous", True), "WARNING: settings.allow-anonymous is set.", id="nobody is asked"
+        ),
+        pytest.param(at("networkPolicy.enabled", False), "There is no NetworkPolicy", id="no network policy"),
+        pytest.param({}, "Nothing is verified after a patch", id="no Prometheus"),
+        pytest.param(
+            {"token": {"existingSecret": "given"}, "alertmanagerConfig": {"namespace": "monitoring"}},
+            "Secret given has to be in namespace monitoring, too",
+            id="a token that is needed twice",
+        ),
+    ],
+)
+def test_the_notes_say_what_is_missing(values: Json, expected: str) -> None:
+    done = helm("install", "remediator", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values)
+    assert expected in done.stdout
+
+
+def test_the_certificate_is_good_for_the_name_that_is_asked() -> None:
+    """cert-manager's definitions are not at hand: this is all that is looked at."""
+    objects = render({"tls": {"enabled": True, "certManager": {"enabled": True, "issuerRef": {"name": "ours"}}}})
+    spec = only(objects, "Certificate")["spec"]
+    (receiver,) = only(objects, "AlertmanagerConfig")["spec"]["receivers"]
+    (webhook,) = receiver["webhookConfigs"]
+    tls = {"ca": {"secret": {"name": spec["secretName"], "key": "ca.crt"}}, "serverName": f"remediator.{NAMESPACE}.svc"}
+    assert tls == webhook["httpConfig"]["tlsConfig"]
+    assert tls["serverName"] in spec["dnsNames"]
+    assert tls["serverName"] in webhook["url"]
+    assert {"name": "ours", "kind": "ClusterIssuer", "group": "cert-manager.io"} == spec["issuerRef"]
+    volumes = only(objects, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert [spec["secretName"]] == [each["secret"]["secretName"] for each in volumes if each["name"] == "tls"]
 
 
 # -- no file is a copy
