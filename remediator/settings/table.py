@@ -75,6 +75,8 @@ TABLE = (
     ),
     Setting("token-file", Path, "", "The bearer tokens that are accepted, one a line; two while rotating.", "FILE"),
     Setting("allow-anonymous", forms.switch, "false", "Ask for no token: whoever reaches the port may change traffic."),
+    Setting("tls-cert-file", Path, "", "Serve HTTPS with this certificate chain, in PEM form.", "FILE"),
+    Setting("tls-key-file", Path, "", "The certificate's key, in PEM form, without a passphrase.", "FILE"),
     Setting("mode", forms.mode, "Enforce", "The most that any policy may do: Observe, Approve or Enforce.", "MODE"),
     Setting("opt-in", forms.switch, "false", "Act only where the annotation remediator.io/mode says so."),
     Setting(
