@@ -98,6 +98,11 @@ class NoticeKind(StrEnum):
         """Whether people are told unless they say otherwise."""
         return self not in (NoticeKind.HELD, NoticeKind.OBSERVED, NoticeKind.WITHDRAWN, NoticeKind.RECOVERED)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a suspect hurts users now, and nothing more is done about it."""
+        return self in (NoticeKind.HOLD_LOST, NoticeKind.STILL_RECEIVING, NoticeKind.NOT_RECOVERED)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TargetRef:

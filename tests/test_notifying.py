@@ -121,8 +121,7 @@ def test_a_patch_is_told_and_a_hold_that_is_lost_wakes_somebody(shop: Shop) -> N
     assert ("remediator: HoldLost: VirtualService shop/reviews", "failure") == (page["title"], page["type"])
     assert "remediator rollback shop/reviews --suspect VERSION" in page["message"]
 
-    # The chat is told in peace, or as the service ends; nothing twice.
-    shop.service.process.terminate(30)
+    shop.chat.await_messages(2)
     assert ["Applied", "HoldLost"] == [message["title"].split(": ")[1] for message in shop.chat.taken]
 
 
