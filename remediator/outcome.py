@@ -103,6 +103,12 @@ class NoticeKind(StrEnum):
         return self not in _UNUSUAL
 
 
+_PRESSING: Final = (
+    NoticeKind.HOLD_LOST,
+    NoticeKind.STILL_RECEIVING,
+    NoticeKind.STILL_ROUTED,
+    NoticeKind.NOT_RECOVERED,
+)
 _UNUSUAL: Final = (
     NoticeKind.HELD,
     NoticeKind.OBSERVED,
@@ -110,6 +116,11 @@ _UNUSUAL: Final = (
     NoticeKind.WITHDRAWN,
     NoticeKind.RECOVERED,
 )
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a suspect hurts users now, and nothing more is done about it."""
+        return self in _PRESSING
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -120,8 +121,7 @@ def test_a_patch_is_told_and_a_hold_that_is_lost_wakes_somebody(shop: Shop) -> N
     assert ("remediator: HoldLost: VirtualService shop/reviews", "failure") == (page["title"], page["type"])
     assert "remediator rollback shop/reviews --suspect VERSION" in page["message"]
 
-    # The chat is told in peace, or as the service ends; nothing twice.
-    shop.service.process.terminate(30)
+    shop.chat.await_messages(2)
     assert ["Applied", "HoldLost"] == [message["title"].split(": ")[1] for message in shop.chat.taken]
 
 
@@ -180,6 +180,26 @@ def test_of_two_replicas_one_tells(api_server: ApiServer, tmp_path: Path) -> Non
     told = "\n".join(f"{message['title']}\n{message['message']}" for message in chat.taken)
     said = ("mode Approve, nothing was changed", "changed:", f"put back what {name} changed")
     assert [1, 1, 1] == [told.count(words) for words in said], told
+
+
+def test_a_test_message_tells_who_can_be_reached(tmp_path: Path) -> None:
+    with mailbox() as gone:
+        nobody = gone.url(SECRET, CREDENTIALS)
+    with mailbox() as chat, mailbox() as refusing:
+        refusing.code = 401
+        lines = ("# ours", chat.url(SECRET, CREDENTIALS), f"HoldLost={refusing.url(SECRET, CREDENTIALS)}", nobody)
+        (tmp_path / "recipients").write_text("\n".join(lines))
+        done = subprocess.run(
+            (sys.executable, "-m", "remediator", "notify", str(tmp_path / "recipients")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=ROOT,
+        )
+        assert ["remediator: a test"] == [message["title"] for message in chat.taken]
+    told = "line 2, json://: taken\nline 3, json://: it answered 401\nline 4, json://: no connection\n"
+    assert (told, "error: 2 of 3 recipients did not take it\n", 1) == (done.stdout, done.stderr, done.returncode)
 
 
 def test_a_file_that_cannot_be_used_is_one_error(tmp_path: Path) -> None:

@@ -112,6 +112,14 @@ class TestSending:
         titles = "".join(message["title"] for message in other.taken)
         assert ("Held" in titles, "HoldLost" in titles, "Applied" in titles) == (False, True, True)
 
+    def test_what_is_urgent_is_not_kept_for_later(self, box: Mailbox, outbox_of: OutboxOf) -> None:
+        outbox = outbox_of(box.url(), pace=replace(AT_ONCE, calm=600.0))
+        outbox.hear(PATCHED)
+        box.await_messages(1)
+        outbox.tell(FAILED)  # is told with the next message
+        outbox.hear(replace(event(Outcome.DENIED, Reason.HOLD_LOST, "Hold"), subject=("lost",)))
+        assert "remediator: 1 HoldLost, 1 Failed" == box.await_messages(2)[1]["title"]
+
     def test_one_who_is_slow_delays_nobody(self, box: Mailbox, other: Mailbox, outbox_of: OutboxOf) -> None:
         gate = threading.Event()
         box.before = gate.wait

@@ -64,7 +64,7 @@ class Pace:
     gather: float = 2.0
     """From a notice to the message that tells it: what comes meanwhile is told in the same."""
     calm: float = 15.0
-    """From one message to the next, at least."""
+    """From one message to the next, at least, unless something urgent is to be told."""
     again: tuple[float, ...] = (5.0, 30.0, 90.0)
     """Before each further try."""
 
@@ -82,6 +82,8 @@ class Courier:
         self._pace = pace
         self._waiting: queue.Queue[Notice | None] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
+        self._hurry = threading.Event()
+        """Set while something urgent waits, and at the end."""
         self._thread = threading.Thread(target=self._run, name=f"notify {recipient.where}", daemon=True)
         self._last_at: float | None = None
         self._is_full = False
@@ -99,6 +101,8 @@ class Courier:
         try:
             self._waiting.put_nowait(notice)
             self._is_full = False
+            if notice.kind.urgent:
+                self._hurry.set()
         except queue.Full:
             self._counted(self.recipient.service, Result.DROPPED, 1)
             if not self._is_full:
@@ -108,6 +112,7 @@ class Courier:
     def finish(self) -> None:
         """Send at once what waits, once, and end; does not wait for that."""
         self._stop.set()
+        self._hurry.set()
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
@@ -132,16 +137,20 @@ class Courier:
                 logger.exception("internal error while %s was told", self.recipient.where)
 
     def _gathered(self, first: Notice | None) -> list[Notice]:
-        now = time.monotonic()
-        calm = self._pace.calm - (now - self._last_at) if self._last_at is not None else 0.0
         if first is not None:
-            self._stop.wait(max(self._pace.gather, calm))
+            is_over = self._stop.wait(self._pace.gather)
+            self._hurry.wait(0.0 if is_over else max(self._calm_for(), 0.0))
+        self._hurry.clear()
         found = [first]
         while True:
             try:
                 found.append(self._waiting.get_nowait())
             except queue.Empty:
                 return [each for each in found if each is not None]
+
+    def _calm_for(self) -> float:
+        """Seconds until the next message may be sent."""
+        return self._pace.calm - (time.monotonic() - self._last_at) if self._last_at is not None else 0.0
 
     def _deliver(self, notices: Sequence[Notice]) -> None:
         message, why = composed(notices, self.recipient.longest), None

@@ -53,8 +53,9 @@ _DISCREET: Final = _Discreet()
 @contextmanager
 def _discreetly() -> Iterator[None]:
     """Let nothing be logged of what happens meanwhile in this context, which apprise's threads take over."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_DISCREET)  # once, however often it is added
+    for handler in (*logging.getLogger().handlers, logging.lastResort):
+        if handler is not None:
+            handler.addFilter(_DISCREET)  # once, however often it is added
     token = _hushed.set(True)
     try:
         yield
