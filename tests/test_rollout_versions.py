@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,16 +10,30 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remediator.cli.main import program
 from remediator.cluster.local import LocalCluster
 from remediator.errors import Forbidden
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.owners import Rollout, Trial, Update, read_rollout, told, with_stable
 from remediator.traffic.hosts import Host
 from remediator.traffic.subsets import POD_HASH, DestinationRule, Rules, Subset
-from tests.builders import Json, alert, destination_rule, labels, pod, rollout, split, updating, virtual_service
+from tests.builders import (
+    Json,
+    alert,
+    destination_rule,
+    labels,
+    notification,
+    pod,
+    policy,
+    rollout,
+    split,
+    updating,
+    virtual_service,
+)
 from tests.fakes import FakeCluster
 from tests.test_pipeline_records import Mesh
 
@@ -235,3 +250,19 @@ def test_a_permission_that_is_missing_leaves_the_version_unknown() -> None:
 
     server: Any = Server()
     assert Trial("v2") == rollout_at(server, "/rollout").trial
+
+
+@pytest.mark.parametrize("source", ["-f", "--manifests"])
+def test_plan_foresees_what_the_service_finds_past_its_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop").mkdir()
+    Path("shop/all.yaml").write_text(yaml.safe_dump_all([SUBSETS, RULE, updated(), V1]))
+    Path("policy.yaml").write_text(yaml.safe_dump(policy(guards={"stableReady": "0%"})))
+    Path("alert.json").write_text(json.dumps(notification([V2])))
+    command = ["plan", "--alert", "alert.json", "--policies", "policy.yaml", source, "shop", "-o", "json"]
+    found = CliRunner().invoke(program, command, prog_name="remediator")
+    (work,) = json.loads(found.stdout)["targets"]
+
+    assert (2, "ArgoRollouts") == (found.exit_code, work["lever"]), found.output
