@@ -4,7 +4,7 @@ does what it is there for, every permission that it has is used, and it can read
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -70,6 +70,16 @@ class Site:
                 flow(Stage(self.account.server, self.service, namespace))
             self.done.add(flow)
 
+    def restart(self) -> None:
+        """Kill the service, and start it again."""
+        self.service.kill()
+        self.service.process.start()
+        wait_until(self.service.ready, "the service is ready again", DEADLINE_S)
+
+    def complete(self) -> bool:
+        """Whether all that is granted stands in the log as used."""
+        return granted(self.made.roles) <= self.account.used()
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ApiServer]:
@@ -103,9 +113,7 @@ def test_it_does_what_it_is_there_for(site: Site, flow: Flow) -> None:
 
 def test_a_new_process_goes_on_where_the_last_one_ended(site: Site) -> None:
     site.run(withdrawn_and_recorded)
-    site.service.kill()
-    site.service.process.start()
-    wait_until(site.service.ready, "the service is ready again", DEADLINE_S)
+    site.restart()
     for namespace in site.form.watched:
         stage = Stage(site.account.server, site.service, namespace)
         assert ("Unchanged", "NotExposed") == stage.fire("acted")
@@ -121,6 +129,9 @@ def test_every_permission_is_used_and_no_other_is_asked_for(site: Site) -> None:
     for flow in FLOWS:
         site.run(flow)
     tidy(site)
+    site.restart()  # a watch is logged when it ends
+    with suppress(TimeoutError):
+        wait_until(site.complete, "the server has written its log", DEADLINE_S)
     assert granted(site.made.roles) == site.account.used()
     assert set() == {(verb, resource) for verb, resource in site.account.refused() if resource != "secrets"}
 
