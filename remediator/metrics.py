@@ -31,6 +31,7 @@ NO_POLICY = "none"
 """The label `policy` of an outcome for which no policy was found."""
 
 _ANSWERS = ("200", "400", "401", "413", "503")
+_POLL_ANSWERS = ("200", "400", "401", "404", "413", "503")
 _REMEDIATION_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -115,6 +116,9 @@ class Metrics:
         self._enforcements = self._counter(
             "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
         )
+        self._polls = self._counter("flagger_polls", "Questions of Flagger whether to roll back, by the code.", "code")
+        for code in _POLL_ANSWERS:
+            self._polls.labels(code)
         self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
         watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
         watchdog.set_function(lambda: self._clock() - self._heartbeat)
@@ -230,6 +234,10 @@ class Metrics:
     def hold_lost(self, writer: str) -> None:
         """Count one hold that was given up."""
         self._lost.labels(writer_label(writer)).inc()
+
+    def polled(self, code: int) -> None:
+        """Count one answer to Flagger's question whether to roll back, by its HTTP status code."""
+        self._polls.labels(str(code)).inc()
 
     def heartbeat(self) -> None:
         """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""

@@ -21,6 +21,7 @@ from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
 from remediator.pipeline.holds import Holds
 from remediator.pipeline.housekeeping import Housekeeping
+from remediator.pipeline.rollbacks import Rollbacks
 from remediator.pipeline.verifying import Verifying
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
@@ -51,7 +52,8 @@ def serve_with(settings: Settings) -> None:
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    background = (cluster, news, *_threads(settings, pipeline))
+    rollbacks = Rollbacks(pipeline)
+    background = (cluster, news, *_threads(settings, pipeline), rollbacks)
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -60,6 +62,7 @@ def serve_with(settings: Settings) -> None:
         authenticator=authenticator,
         max_body=settings.max_body,
         clock=time.time,
+        rollbacks=rollbacks,
         known_bad=known_bad(settings),
         ceiling=Mode(settings.mode),
     )

@@ -222,6 +222,15 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.barring(host)
 
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """The records that condemn a revision of this Canary, by an index of whatever age."""
+        return self._archive.of_canary(namespace, name)
+
+    def offered(self) -> tuple[Head, ...]:
+        """The head of every record that waits for Flagger to ask. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.offered()
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. Raises as `heads`."""
         self._watches.require()

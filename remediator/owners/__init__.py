@@ -4,6 +4,8 @@ model      owners, Canaries and Rollouts as values; the levers
 reading    what is kept of a Canary and of a Rollout
 evidence   what tells who drives an object, and which of several counts
 abort      the Rollout whose abort takes away what a plan takes away
+checksum   which revision a Canary has on trial, as Flagger tells it
+rollback   the Canary whose rollback takes away what a plan takes away
 """
 
 from remediator.owners.evidence import claims, driving

@@ -40,8 +40,8 @@ def to_abort(driving: Driving, plan: Plan, facts: Facts) -> Rollout | Refusal:
 
 
 def _loses(rollout: Rollout, side: Side, plan: Plan, facts: Facts) -> bool:
-    losers = tuple(_losers(plan))
-    return bool(losers) and all(_is(each, side, rollout, facts) for each in losers)
+    found = tuple(losers(plan))
+    return bool(found) and all(_is(each, side, rollout, facts) for each in found)
 
 
 def _is(destination: Destination, side: Side, rollout: Rollout, facts: Facts) -> bool:
@@ -54,7 +54,7 @@ def _is(destination: Destination, side: Side, rollout: Rollout, facts: Facts) ->
     )
 
 
-def _losers(plan: Plan) -> Iterator[Destination]:
+def losers(plan: Plan) -> Iterator[Destination]:
     """Where less traffic goes than before."""
     for old, new in zip(plan.before.routes, plan.after.routes, strict=True):
         for was, now in zip(old.shares, new.shares, strict=True):
