@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Protocol
 
 import remediator
 from remediator import logs
@@ -53,7 +54,7 @@ def serve_with(settings: Settings) -> None:
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
     pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
     rollbacks = Rollbacks(pipeline)
-    background = (cluster, news, *_threads(settings, pipeline), rollbacks)
+    background: tuple[_Part, ...] = (cluster, news, *_threads(settings, pipeline), rollbacks)
     parts = Parts(
         pipeline=pipeline,
         policies=store,
@@ -67,16 +68,28 @@ def serve_with(settings: Settings) -> None:
         ceiling=Mode(settings.mode),
     )
 
-    def start() -> None:
-        for part in background:
-            part.start()
+    run(
+        create_app(parts),
+        _serving(settings, parts.draining, lambda: _start(background), lambda: _stop(background, executor)),
+    )
 
-    def stop() -> None:
-        for part in reversed(background):
-            part.stop()
-        executor.shutdown()
 
-    run(create_app(parts), _serving(settings, parts.draining, start, stop))
+class _Part(Protocol):
+    """What goes on besides the requests."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _start(background: tuple[_Part, ...]) -> None:
+    for part in background:
+        part.start()
+
+
+def _stop(background: tuple[_Part, ...], executor: ThreadPoolExecutor) -> None:
+    for part in reversed(background):
+        part.stop()
+    executor.shutdown()
 
 
 def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds, Verifying]:
