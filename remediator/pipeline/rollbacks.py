@@ -187,12 +187,12 @@ class Rollbacks:
 
     def _end(self, record: Remediation, end: Conclusion, outcome: Outcome, now: datetime) -> Remediation:
         """Write how an offer ended, and tell it: as an Event before, in the log and the metrics once it was we."""
-        pipeline, ledger = self._pipeline, self._pipeline.cluster.ledger
+        pipeline, ledger, begun = self._pipeline, self._pipeline.cluster.ledger, self._pipeline.clock.seconds()
         row = row_of(record, outcome, Refusal(end.reason, end.message), record.intent.changes)
         announce(ledger, [_event(record, row, now)])
         written = Journal(ledger, lambda: now).end_offered(record, end)
         if written.status.phase is end.phase and now in (written.status.applied_at, written.status.finished_at):
-            logs.outcome(pipeline.log, row, duration_s=0.0)
+            logs.outcome(pipeline.log, row, duration_s=pipeline.clock.seconds() - begun)
             pipeline.metrics.outcome(row)
         return written
 
@@ -212,7 +212,7 @@ def unasked(record: Remediation, canary: Canary | None) -> tuple[Outcome, Conclu
         message = f"{canary} has another revision on trial by now, and Flagger never asked about this one"
         return Outcome.UNCHANGED, Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, message)
     if canary.phase == "Failed":
-        message = f"Flagger has taken the traffic away by itself: {canary} is Failed"
+        message = f"Flagger has ended the trial by itself: {canary} is Failed"
         return Outcome.UNCHANGED, Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, message)
     why = over(canary)
     if why is not None:
