@@ -12,7 +12,9 @@ class Outcome(StrEnum):
     """How one alert ended for one target."""
 
     APPLIED = "Applied"
-    """The routing object was patched."""
+    """The routing object was patched, or its driver took the traffic away."""
+    PLANNED = "Planned"
+    """The record stands, and the driver of the object carries it out as soon as it asks. Nothing was changed yet."""
     OBSERVED = "Observed"
     """Mode Observe: planned, and tried with the server's dry run; nothing was changed."""
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -32,6 +34,8 @@ class Reason(StrEnum):
 
     PATCHED = "Patched"
     ABORTED = "Aborted"
+    ROLLBACK_OFFERED = "RollbackOffered"
+    ROLLED_BACK = "RolledBack"
     DRY_RUN = "DryRun"
     APPROVAL_REQUIRED = "ApprovalRequired"
     NOT_EXPOSED = "NotExposed"
@@ -47,6 +51,7 @@ class Reason(StrEnum):
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     NO_LEVER = "NoLever"
     NOTHING_TO_ABORT = "NothingToAbort"
+    LEVER_NOT_PULLED = "LeverNotPulled"
     TOO_MANY_TARGETS = "TooManyTargets"
     PAUSED = "Paused"
     SWITCHED_OFF = "SwitchedOff"
@@ -102,6 +107,11 @@ class NoticeKind(StrEnum):
         """Whether people are told unless they say otherwise."""
         return self not in _UNUSUAL
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a suspect hurts users now, and nothing more is done about it."""
+        return self in _PRESSING
+
 
 _PRESSING: Final = (
     NoticeKind.HOLD_LOST,
@@ -116,11 +126,6 @@ _UNUSUAL: Final = (
     NoticeKind.WITHDRAWN,
     NoticeKind.RECOVERED,
 )
-
-    @property
-    def urgent(self) -> bool:
-        """Whether a suspect hurts users now, and nothing more is done about it."""
-        return self in _PRESSING
 
 
 @dataclass(frozen=True, slots=True, order=True)

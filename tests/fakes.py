@@ -205,6 +205,8 @@ class FakeLedger:
     """Implements `records.ledger.Ledger` in memory. Its index always knows what is stored."""
 
     def __init__(self, step: Callable[[str], None]) -> None:
+        self.now: Callable[[], datetime] = lambda: NOW
+        """By which records are created, one a second."""
         self._lock = threading.Lock()
         self._step = step
         self.stored: dict[tuple[str, str], Remediation] = {}
@@ -226,7 +228,7 @@ class FakeLedger:
             if key in self.stored:
                 raise AlreadyExists(f"{record} is there")
             count = str(len(self.stored) + 1)
-            created = NOW + timedelta(seconds=len(self.stored))
+            created = self.now() + timedelta(seconds=len(self.stored))
             stored = replace(record, status=Status(), uid=f"rem-{count}", resource_version="1", created_at=created)
             self.stored[key] = stored
             self._order(stored)
@@ -308,6 +310,13 @@ class FakeLedger:
 
     def barring(self, host: Host) -> tuple[Remediation, ...]:
         return tuple(each for each in self._indexed() if host in moments(each).barred)
+
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        found = ((moments(each).trial, each) for each in self.records())
+        return tuple(each for trial, each in found if trial and trial[:2] == (namespace, name))
+
+    def offered(self) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if moments(each).offered)
 
     def tally(self, since: datetime) -> Tally:
         found = [moments(each) for each in self._indexed()]

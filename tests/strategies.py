@@ -28,6 +28,7 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
+from remediator.records.rollback import Rollback
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
@@ -193,6 +194,13 @@ intents = st.builds(
     request=st.none() | requests,
     owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
     lever=st.sampled_from(Lever),
+    rollback=st.none()
+    | st.builds(
+        Rollback,
+        canary=st.sampled_from(["reviews", "ratings"]),
+        checksum=st.sampled_from(["6657cd9495", "57b5dd6774"]),
+        within=st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+    ),
 )
 counts = st.floats(0, 1e9)
 shares = st.none() | st.floats(0, 1)

@@ -11,6 +11,7 @@ from remediator.cli.situation import Ceiling, Moment, Situation
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.pipeline.guarding import Verdicts
 from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.rows import settle
@@ -134,13 +135,21 @@ def _forecast(
     return AlertForecast(given.alert, policy, rows, given.muted, situation.ceiling, verdicts)
 
 
+def _ends(work: Work) -> tuple[Outcome, Reason]:
+    """How what takes part in a work would end."""
+    if work.mode is Mode.ENFORCE and work.lever is Lever.FLAGGER:
+        return Outcome.PLANNED, Reason.ROLLBACK_OFFERED
+    if work.mode is Mode.ENFORCE and work.lever is Lever.ARGO_ROLLOUTS:
+        return Outcome.APPLIED, Reason.ABORTED
+    return _ENDS[work.mode]
+
+
 def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
     """How each case of a work would end, if nobody else changes the object meanwhile."""
-    outcome, reason = _ENDS[work.mode]
+    outcome, reason = _ends(work)
     for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
         if verdict is True:
             changes = work.proposal.plan.changes
-            reason = Reason.ABORTED if work.rollout and reason is Reason.PATCHED else reason
             yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
             yield case.number, work.refused(case, verdict)

@@ -15,7 +15,7 @@ from remediator.cluster.credentials import credentials
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import Inventory
-from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
+from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger
 from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot, counted
@@ -23,6 +23,7 @@ from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
 from remediator.cluster.scope import Scope
+from remediator.cluster.sink import RecordSink
 from remediator.cluster.trial import rollout_at
 from remediator.cluster.watch import Sink, Watch
 from remediator.cluster.watches import Watches

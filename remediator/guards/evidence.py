@@ -48,5 +48,15 @@ def evaluate(
     return no(GUARD, Reason.STALE_EVIDENCE, f"{told}: it accuses what stood there before")
 
 
+def of_another(record: str) -> Verdict:
+    """No, where the alert accuses the revision that Flagger had on trial before.
+
+    Args:
+        record: that condemns it.
+    """
+    message = f"the alert began before {record} condemned the revision on trial then, and another one is on trial now"
+    return no(GUARD, Reason.STALE_EVIDENCE, f"{message}: it accuses what stood there before")
+
+
 def _words(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

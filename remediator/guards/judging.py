@@ -38,6 +38,8 @@ def _alert_age(asked: Situation) -> Verdict:
 
 
 def _evidence(asked: Situation) -> Verdict:
+    if asked.history.other_trial:
+        return evidence.of_another(asked.history.other_trial)
     if asked.bounds.max_alert_age is None:
         return off(evidence.GUARD, "--max-alert-age 0 takes evidence of any age")
     changed, history = asked.target.changed, asked.history

@@ -8,6 +8,7 @@ from remediator.guards.verdict import Verdict, no, yes
 from remediator.outcome import Reason
 from remediator.owners import Driver, Driving
 from remediator.owners.abort import idle, to_abort
+from remediator.owners.rollback import to_roll_back
 from remediator.traffic.exposure import Facts
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
@@ -27,11 +28,13 @@ _ONE_VERSION: Final = (Reason.NOT_SEPARABLE, Reason.NO_STABLE_DESTINATION)
 
 
 def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
-    """No, where Flagger writes the routes, or Argo Rollouts do and there is no update to abort."""
+    """No, where Flagger or Argo Rollouts write the routes, and there is no trial to end."""
     owner = driving.owner
-    if owner.driver is Driver.FLAGGER:
-        message = f"{owner} drives the object and would put a patch back within seconds ({owner.evidence})"
-        return no(GUARD, Reason.NO_LEVER, message)
+    canary = to_roll_back(driving, plan)
+    if isinstance(canary, Refusal):
+        return no(GUARD, *canary.words)
+    if canary is not None:
+        return yes(GUARD, f"{canary} drives the object, and Flagger asks here whether to roll it back")
     if driving.rollouts:
         found = to_abort(driving, plan, facts)
         if isinstance(found, Refusal):

@@ -6,6 +6,8 @@ evidence   what tells who drives an object, and which of several counts
 abort      the Rollout whose abort takes away what a plan takes away
 versions   which versions the subsets are that a Rollout writes
 steps      whether the routes were last changed by a step of the driver's, which tries the same version as before
+checksum   which revision a Canary has on trial, as Flagger tells it
+rollback   the Canary whose rollback takes away what a plan takes away
 """
 
 from remediator.owners.evidence import claims, driving

@@ -57,8 +57,8 @@ def its_rollout(operations: Sequence[Operation], rollouts: Iterable[Rollout]) ->
 
 
 def _loses(rollout: Rollout, side: Side, plan: Plan, facts: Facts) -> bool:
-    losers = tuple(_losers(plan))
-    return bool(losers) and all(is_side(each, side, rollout, facts) for each in losers)
+    found = tuple(losers(plan))
+    return bool(found) and all(is_side(each, side, rollout, facts) for each in found)
 
 
 def is_side(destination: Destination, side: Side, rollout: Rollout, facts: Facts) -> bool:
@@ -71,7 +71,7 @@ def is_side(destination: Destination, side: Side, rollout: Rollout, facts: Facts
     )
 
 
-def _losers(plan: Plan) -> Iterator[Destination]:
+def losers(plan: Plan) -> Iterator[Destination]:
     """Where less traffic goes than before."""
     for old, new in zip(plan.before.routes, plan.after.routes, strict=True):
         for was, now in zip(old.shares, new.shares, strict=True):

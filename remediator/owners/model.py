@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -60,6 +60,18 @@ class Canary:
     """What its VirtualService is called, in its own namespace."""
     provider: str = ""
     """Of the mesh; empty: as Flagger was told at its start."""
+    phase: str = ""
+    """As its status says; empty: nothing yet."""
+    checksum: str = ""
+    """Of the revision that it has tried last (checksum.py); empty: it has none."""
+    began: datetime | None = None
+    """When what it has on trial began to be, in whole seconds; None: nothing is, or nobody knows."""
+    interval: timedelta = timedelta(seconds=60)
+    """How often Flagger looks at it."""
+    rollback_urls: tuple[str, ...] = ()
+    """Whom Flagger asks whether to roll back."""
+    suspended: bool = False
+    skips_analysis: bool = False
 
     @property
     def drives(self) -> Name | None:
@@ -83,6 +95,8 @@ class Lever(StrEnum):
     """A JSON Patch of the routing object."""
     ARGO_ROLLOUTS = "ArgoRollouts"
     """The Rollout that drives it is aborted."""
+    FLAGGER = "Flagger"
+    """Flagger, which drives it, asks whether to roll back, and is told to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ tools         what a work is carried out with
 bounds        the guards' bounds, of Settings
 endings       how the cases of a work end, as rows
 rows          rows of the answer
+offering      what Flagger drives: the record is an offer until Flagger asks
+trials        which revision of a Canary a work condemns, and whether its alerts accuse that one
+rollbacks     answers Flagger; a thread: offers for which it did not ask come to an end
 telling       Events on the target
 settling      what became of an intent that nobody wrote the end of: the live object tells
 resolving     resolved alerts, noted on their records

@@ -21,6 +21,7 @@ from remediator.guards.switch import named_stable
 from remediator.guards.verdict import Verdict, against
 from remediator.metrics import Brakes
 from remediator.pipeline.preparation import Case, Work, switch_of
+from remediator.pipeline.trials import KnowsTrials, changed, other_trial
 from remediator.policies.model import Mode
 from remediator.records.ledger import Head, Tally
 from remediator.records.model import Remediation
@@ -95,7 +96,7 @@ class Surroundings(Protocol):
         """As of Cluster."""
 
 
-class Remembers(Protocol):
+class Remembers(KnowsTrials, Protocol):
     """What is asked of the records: a part of records.ledger.Ledger, by the index."""
 
     def get(self, namespace: str, name: str) -> Remediation | None:
@@ -208,7 +209,7 @@ class Guarding:
             target=Object(
                 switch=switch_of(work.snapshot),
                 stable=named_stable(work.snapshot.body),
-                changed=work.snapshot.changed,
+                changed=changed(work),
                 driving=work.snapshot.driving,
             ),
             bounds=self.bounds,
@@ -242,6 +243,7 @@ class Guarding:
             kept_up=next((each.name for each in own if is_held(each, now)), ""),
             accusations=accusations,
             spent=self._spent(work.mode, own, now),
+            other_trial=other_trial(self.records, work, case),
         )
 
     def _answering(self, case: Case) -> Iterator[Remediation]:

@@ -275,7 +275,7 @@ class Pipeline:
             )
 
 
-_SEVERITY = (Outcome.FAILED, Outcome.DENIED, Outcome.APPLIED, Outcome.OBSERVED, Outcome.AWAITING_APPROVAL)
+_SEVERITY = tuple(map(Outcome, ("Failed", "Denied", "Applied", "Planned", "Observed", "AwaitingApproval")))
 
 
 def _severity(row: AlertOutcome) -> int:

@@ -9,6 +9,8 @@ from typing import Final
 
 from remediator.policies.model import Mode
 from remediator.records.model import Phase, Remediation
+from remediator.records.offers import acts, trial_of
+from remediator.records.rollback import Trial
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 
@@ -21,11 +23,18 @@ class Candidate:
     """Every service that may be meant; one that is held back is enough for a no."""
     version: str | None = None
     """None: not said, so that any version counts which is held back."""
+    trial: Trial | None = None
+    """The revision, where Flagger asks; None: somebody else does."""
 
     def is_meant_by(self, suspect: Suspect) -> bool:
         """Whether this may be the suspect. One without a version is its whole service."""
         told_apart = None not in (suspect.version, self.version) and suspect.version != self.version
         return suspect.host in self.hosts and not told_apart
+
+    def is_another_trial(self, record: Remediation) -> bool:
+        """Whether this is a revision of a Canary of which the record condemns another one."""
+        own, theirs = self.trial, trial_of(record)
+        return own is not None and theirs is not None and own[:2] == theirs[:2] and own != theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def bars(record: Remediation) -> bool:
         return False
     if record.status.phase is Phase.PLANNED:
         # Without a patch it is a guard's no that is being written down.
-        return bool(record.intent.patch) and record.intent.mode is not Mode.OBSERVE
+        return acts(record.intent) and record.intent.mode is not Mode.OBSERVE
     return record.status.phase in (Phase.APPLIED, Phase.AWAITING_APPROVAL)
 
 
@@ -97,7 +106,7 @@ def judge(
 def _found(candidate: Candidate, record: Remediation, known_bad: timedelta | None) -> list[Bar]:
     """At most one: a record says once why."""
     suspects = sorted(filter(candidate.is_meant_by, record.intent.suspects), key=str)
-    if not suspects:
+    if not suspects or candidate.is_another_trial(record):
         return []
     since, until = record.status.applied_at or record.created_at, None
     if record.status.phase is Phase.APPLIED and known_bad is not None and since is not None:

@@ -27,6 +27,7 @@ from remediator.records.model import (
 )
 from remediator.records.moments import moments
 from remediator.records.naming import Key
+from remediator.records.offers import is_offered
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
 from remediator.verification.steps import not_verified
@@ -149,6 +150,14 @@ class Journal:
         def ended(current: Remediation) -> Remediation | None:
             waits = current.waits and current.approval == record.approval
             return current.ended(end, self.now()) if waits else None
+
+        return self._written(record, ended)
+
+    def end_offered(self, record: Remediation, end: Conclusion) -> Remediation:
+        """Write how an offer to Flagger ended, if it is still open; else the record stays as it is."""
+
+        def ended(current: Remediation) -> Remediation | None:
+            return current.ended(end, self.now()) if is_offered(current) else None
 
         return self._written(record, ended)
 

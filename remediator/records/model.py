@@ -13,6 +13,7 @@ from remediator.outcome import Reason, TargetRef
 from remediator.owners import Lever, Owner
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Hold
+from remediator.records.rollback import Rollback
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
@@ -124,6 +125,7 @@ class Intent:
     """None: an alert asked."""
     owner: Owner | None = None
     lever: Lever = Lever.PATCH
+    rollback: Rollback | None = None
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,7 +118,11 @@ def _of_body(body: bytes) -> Candidate:
         else:
             # Of a Canary, Flagger sends the new revision's traffic to NAME-canary; alerts may name either.
             services = [required(given, "name", "") + _CANARY, *services]
-        return candidate(metadata.get("namespace", namespace), services, metadata.get("version"))
+        named = candidate(metadata.get("namespace", namespace), services, metadata.get("version"))
+        if "name" in given and "checksum" in given:
+            # Of another revision than the one that was rolled back nothing is known to be bad.
+            return replace(named, trial=(namespace, given["name"], given["checksum"]))
+        return named
     except (NotificationError, ValueError) as error:
         raise RequestError(str(error)) from error
 

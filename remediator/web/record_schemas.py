@@ -8,6 +8,7 @@ from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
 from remediator.web.aftermath_schemas import hold, verification
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
+from remediator.web.flagger_operations import rollback
 from remediator.web.gate import NAME, VERSION_LABEL
 from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
 
@@ -86,10 +87,12 @@ def _spec() -> Schema:
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
                 "owner": said("Who drove the target then.", owner()),
                 "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
+                "rollback": said("What Flagger is told to roll back.", rollback()),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
             optional=(
-                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
+                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner"),
+                *("rollback", "approval"),
             ),
         ),
     )
