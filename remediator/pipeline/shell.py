@@ -67,7 +67,7 @@ class Pipeline:
     busy: Busy = field(default_factory=Busy)
     """With which approved plans."""
     told: Callable[[AlertOutcome], None] = unheard
-    """Told of each row of an answer; never raises."""
+    """Told of each row of an answer, and of what became of approved plans; never raises."""
     clock: Clock = field(default_factory=Clock)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("remediator.outcome"))
 
@@ -191,6 +191,7 @@ class Pipeline:
         by = approval.by if approval else ""
         logs.outcome(self.log, answered.row, duration_s=self.clock.seconds() - begun, asked_by=by)
         self.metrics.outcome(answered.row)
+        self.told(answered.row)
 
     def _approved(self, record: Remediation, begun: float) -> Answered:
         ref = record.intent.target.ref
