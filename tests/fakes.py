@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonpatch
 
+from remediator.cluster.images import images_in
 from remediator.cluster.inventory import Inventory, reference
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
@@ -22,6 +23,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Rollout, read_rollout, stable_pods, with_stable
 from remediator.records.events import Event
+from remediator.records.images import Ran
 from remediator.records.ledger import Head, Tally, head, unheard
 from remediator.records.model import Remediation, Status
 from remediator.records.moments import is_held, moments
@@ -135,6 +137,12 @@ class FakeCluster:
         self.step("readiness")
         said = self.endpoints.get(replace(destination, port=None))
         return replace(said, destination=destination) if said else Readiness(destination, ready=2, total=2)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        self.step("images")
+        bodies = list(self.stored.values())
+        slices, pods = ([each for each in bodies if each["kind"] == kind] for kind in ("EndpointSlice", "Pod"))
+        return images_in(slices, pods, destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         self.step("patch")

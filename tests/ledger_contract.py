@@ -21,6 +21,7 @@ from remediator.owners import Lever
 from remediator.policies.model import Action, Mode
 from remediator.records.events import Event
 from remediator.records.hold import Enforcement, Hold
+from remediator.records.images import Image, Images
 from remediator.records.ledger import Head, Ledger, Tally, head
 from remediator.records.model import (
     Accusation,
@@ -126,6 +127,14 @@ TAKEN_BACK = replace(
         unrouted_at=NOON + timedelta(seconds=2),
         withdrawn_at=NOON + timedelta(seconds=75),
         concluded_at=NOON + timedelta(minutes=3),
+    ),
+    images=Images(
+        NOON + timedelta(seconds=1),
+        (
+            Image(REVIEWS, "reviews", "sha256:" + 64 * "a"),
+            Image(Suspect(SHADOW.host, None), "reviews", "sha256:" + 64 * "b"),
+        ),
+        complete=False,
     ),
     hold=Hold(
         (Enforcement(NOON, "kubectl-edit", "41", LATE), Enforcement(LATE, "", "42")), NOON + timedelta(hours=2), "helm"

@@ -14,6 +14,7 @@ from remediator.outcome import Reason, TargetRef
 from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Enforcement, Hold
+from remediator.records.images import Image, Images
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -248,6 +249,13 @@ statuses = st.builds(
     ).map(tuple),
     judged_at=st.none() | moments,
     verification=st.none() | verifications,
+    images=st.none()
+    | st.builds(
+        Images,
+        at=moments,
+        found=st.lists(st.builds(Image, suspect=suspects, container=said, digest=said), max_size=3).map(tuple),
+        complete=st.booleans(),
+    ),
 )
 approvals = st.builds(Approval, approved=st.booleans(), by=words, reason=words, at=st.none() | moments)
 

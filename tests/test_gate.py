@@ -292,7 +292,7 @@ class TestHttp:
         [
             pytest.param({}, "namespace: missing", id="nothing"),
             pytest.param({"namespace": "shop"}, "service: missing", id="no service"),
-            pytest.param(ASKED | {"image": "v2"}, "image: unknown; the parameters are namespace", id="unknown"),
+            pytest.param(ASKED | {"tag": "v2"}, "tag: unknown; the parameters are namespace", id="unknown"),
             pytest.param(ASKED | {"version": ""}, "version: is no version", id="an empty version"),
             pytest.param(ASKED | {"version": "v 2"}, "version: is no version", id="a version with a space"),
             pytest.param(ASKED | {"service": "*"}, "service: is no name of a service", id="everything"),

@@ -23,7 +23,7 @@ from tests import builders
 from tests.builders import Json, alert, labels, notification
 from tests.definitions import CRDS, DATA, crds
 from tests.processes import Missing, wait_until
-from tests.real_world import CORE, EVENTS, GROUP, RECORDS
+from tests.real_world import CORE, EVENTS, GROUP, RECORDS, SLICES
 from tests.servers import ApiServer, running_api_server
 from tests.service import PERMISSIONS, Service, running_service
 
@@ -34,6 +34,7 @@ SUBSETS, MIRROR = "istio-subset-split.yaml", "istio-mirror.yaml"
 ROLLOUTS = "/apis/argoproj.io/v1alpha1"
 CONTROLLER = "rollouts-controller"
 DEADLINE_S = 20.0
+BAD, MENDED = (f"sha256:{64 * letter}" for letter in "ab")
 POLICY = builders.policy(guards={"stableReady": "0%", "cooldown": "0s"})
 
 
@@ -81,10 +82,22 @@ class Trial:
         made.template("v1")
         made.stands(current="old")
         made.point(canary="old")
-        app = made.bodies["Rollout"]["metadata"]["name"]
-        pod = builders.pod("stable-1", namespace, **{"app": app, "version": "v1", POD_HASH: "old"})
-        shop.server.request("POST", f"{CORE}/namespaces/{namespace}/pods", pod)
+        made.run("stable-1", "v1", "old", MENDED)
         return made
+
+    def run(self, name: str, version: str, pod_hash: str, digest: str) -> None:
+        """A pod behind its service that runs this image."""
+        app = self.bodies["Rollout"]["metadata"]["name"]
+        made = builders.pod(name, self.namespace, **{"app": app, "version": version, POD_HASH: pod_hash})
+        pods = f"{CORE}/namespaces/{self.namespace}/pods"
+        body = self.shop.server.request("POST", pods, made)
+        status = {"name": "main", "imageID": f"example.org/main@{digest}", "image": "example.org/main", "ready": True}
+        body["status"]["containerStatuses"] = [status | {"restartCount": 0}]
+        self.shop.server.request("PUT", f"{pods}/{name}/status", body)
+        behind = builders.endpoint("10.0.0.1", name, ready=True)
+        behind["targetRef"]["namespace"] = self.namespace
+        found = builders.endpoint_slice(behind, service=app, namespace=self.namespace, name=f"{app}-{name}")
+        self.shop.server.request("POST", f"{SLICES}/namespaces/{self.namespace}/endpointslices", found)
 
     def _write_account(self) -> None:
         account = {"metadata": {"name": "default"}, "automountServiceAccountToken": False}
@@ -237,6 +250,7 @@ def test_an_update_is_aborted_on_its_status_and_seen_to_be_withdrawn_though_the_
     begun = trial.update()
     later = datetime.fromisoformat(begun).timestamp() + 1
     wait_until(lambda: datetime.now(UTC).timestamp() > later, "the next step is of a later second")
+    trial.run("canary-1", "v2", "new", BAD)
     trial.weigh(25)  # a step after the alert began
     trial.known()
     before = trial.live("VirtualService")
@@ -260,6 +274,13 @@ def test_an_update_is_aborted_on_its_status_and_seen_to_be_withdrawn_though_the_
         outcome["reason"],
         outcome["remediation"],
     )
+
+    wait_until(lambda: "images" in trial.record["status"], "its pods are looked at", DEADLINE_S)
+    (image,) = trial.record["status"]["images"]["found"]
+    assert ("v2", BAD, True) == (image["version"], image["digest"], trial.record["status"]["images"]["complete"])
+    renamed = f"namespace=split&service={trial.host}&version=v3&image=example.org/split@"
+    asked = [shop.service.ask("GET", f"/api/v1/gate?{renamed}{each}")[1]["held"] for each in (BAD, MENDED)]
+    assert [True, False] == asked
 
     shop.service.kill_worker()
     trial.weigh(0)  # as Argo does within seconds

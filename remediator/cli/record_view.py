@@ -13,7 +13,7 @@ from remediator.cli.lever_view import by_lever, no_way_back
 from remediator.cli.record_table import PHASE_STYLES, ago
 from remediator.cli.render import say, say_diff
 from remediator.cli.standing import Standing
-from remediator.cli.verification_view import say_verification
+from remediator.cli.verification_view import say_aftermath
 from remediator.owners import Lever
 from remediator.policies.model import Action
 from remediator.policies.quantities import format_duration
@@ -48,8 +48,7 @@ def say_record(out: Console, standing: Standing, command: Callable[..., str], no
         say(out, f"  {change}")
     say(out)
     _say_guards(out, record.status)
-    if record.status.verification:
-        say_verification(out, record.status.verification)
+    say_aftermath(out, record.status)
     if record.intent.lever is Lever.PATCH and (standing.made or record.status.phase is Phase.PLANNED):
         _say_standing(out, standing)
     _say_way_back(out, standing, command)

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from remediator.cli.render import say
 from remediator.policies.quantities import format_duration
+from remediator.records.images import Images
+from remediator.records.model import Status
 from remediator.traffic.hosts import short
 from remediator.verification.model import Verification, VerificationVerdict
 
@@ -30,6 +32,22 @@ _ON: Final = {
 
 _EXPLAINED: Final = (VerificationVerdict.NO_DATA, VerificationVerdict.NOT_VERIFIED, VerificationVerdict.WITHDRAWN)
 """What the figures do not say: why no more is known."""
+
+
+def say_aftermath(out: Console, status: Status) -> None:
+    """Print what was found out after the patch, as far as anything was."""
+    if status.verification:
+        say_verification(out, status.verification)
+    if status.images:
+        _say_images(out, status.images)
+
+
+def _say_images(out: Console, images: Images) -> None:
+    some = "" if images.complete else "; not all of them are known"
+    say(out, f"Images of the suspect's pods, {_written(images.at)}{some}:")
+    for each in images.found:
+        say(out, f"  {each.suspect}, {each.container}: {each.digest}")
+    say(out)
 
 
 def say_verification(out: Console, found: Verification) -> None:

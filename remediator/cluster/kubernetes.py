@@ -19,7 +19,7 @@ from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger
 from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot, counted
-from remediator.cluster.readiness import readiness
+from remediator.cluster.readiness import images_behind, readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
 from remediator.cluster.scope import Scope
@@ -32,6 +32,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Rollout, read_rollout
 from remediator.records.brake import Brake
+from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
 from remediator.traffic.hosts import Host
@@ -197,6 +198,10 @@ class KubernetesCluster:
             Retriable.
         """
         return readiness(self._rest, self._discovery, destination, labels)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        """As port.Cluster. Raises Retriable."""
+        return images_behind(self._rest, self._discovery, destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         """Send `patch`; with `dry_run` the server answers as if, and keeps nothing. Returns what it then is.

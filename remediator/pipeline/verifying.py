@@ -20,10 +20,12 @@ from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, NotFound, Unanswered
 from remediator.outcome import Outcome
 from remediator.pipeline import unrouting
+from remediator.pipeline.identifying import Identifying
 from remediator.pipeline.telling import announce
 from remediator.policies.model import Action
 from remediator.records.events import Event
 from remediator.records.journal import Journal
+from remediator.records.ledger import Head
 from remediator.records.model import Remediation
 from remediator.records.moments import moments
 from remediator.traffic import virtualservice
@@ -90,6 +92,7 @@ class Verifying:
         self._not_before: dict[_Key, datetime] = {}
         """When each is looked at next. Forgotten by a crash, which costs a look."""
         self._told: frozenset[str] = frozenset()
+        self._identifying = Identifying(cluster, now)
 
     def start(self) -> None:
         """Begin."""
@@ -106,16 +109,18 @@ class Verifying:
     def look(self) -> None:
         """One round over all that are to be verified. Never raises."""
         try:
-            self._round(self._due())
+            self._round(self._due(), self._identifying.due(self._heads()))
         except ClusterError:
             return  # the index is not known, as at every start; /readyz says so
         except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
             logger.exception("internal error while patches were verified; the next round tries again")
 
-    def _round(self, due: tuple[Remediation, ...]) -> None:
-        if not due:
+    def _round(self, due: tuple[Remediation, ...], new: tuple[Remediation, ...]) -> None:
+        if not due and not new:
             return
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
+            # First: pods of a version without traffic may soon be gone.
+            list(pool.map(self._identifying.see_to, new))
             failures = frozenset(why for why in pool.map(self._guarded, due) if why)
         for why in sorted(failures - self._told):
             logger.warning("a verification could not be seen to; it is tried again: %s", why)
@@ -127,11 +132,13 @@ class Verifying:
 
     def _due(self) -> tuple[Remediation, ...]:
         """Those whose time has come, by the index."""
-        now, ledger = self._now(), self._cluster.ledger
-        heads = ledger.unverified(now - self._schedule.look_back)
+        now, ledger, heads = self._now(), self._cluster.ledger, self._heads()
         self._not_before = {head.key: at for head in heads if (at := self._not_before.get(head.key))}
         found = (ledger.get(*head.key) for head in heads if self._not_before.get(head.key, now) <= now)
         return tuple(record for record in found if record and self._has_come(record, now))
+
+    def _heads(self) -> tuple[Head, ...]:
+        return self._cluster.ledger.unverified(self._now() - self._schedule.look_back)
 
     def _has_come(self, record: Remediation, now: datetime) -> bool:
         """Whether it is time to look at a record; and set when it is so next.

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
 from remediator.owners import Lever
+from remediator.records.images import Images
 from remediator.records.ledger import Firing, Ledger
 from remediator.records.model import (
     Approval,
@@ -224,6 +225,15 @@ class Journal:
             if moments(current).unverified_at is None or current.status.verification != known:
                 return None
             return replace(current, status=replace(current.status, verification=verification))
+
+        return self._written(record, noted)
+
+    def identified(self, record: Remediation, images: Images) -> Remediation:
+        """Write what the suspects' pods ran, if nobody has done so: the first look counts, for pods go."""
+
+        def noted(current: Remediation) -> Remediation | None:
+            known = current.status.images is not None
+            return None if known else replace(current, status=replace(current.status, images=images))
 
         return self._written(record, noted)
 

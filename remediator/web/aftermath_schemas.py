@@ -30,6 +30,19 @@ def verification() -> Schema:
     )
 
 
+def images() -> Schema:
+    """Of `status.images`."""
+    one = closed({"host": TEXT, "version": TEXT, "container": TEXT, "digest": TEXT}, optional=("version",))
+    return closed(
+        {
+            "at": TIME,
+            "found": said("What each container of a suspect's pods ran.", array(one)),
+            "complete": said("Whether each of them told its digest.", {"type": "boolean"}),
+        },
+        optional=("found",),
+    )
+
+
 def hold() -> Schema:
     """Of `status.hold`."""
     once = closed(
