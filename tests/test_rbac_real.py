@@ -16,7 +16,7 @@ from remediator.cluster.area import Area
 from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.errors import Forbidden
 from remediator.pipeline.housekeeping import Housekeeping
-from tests.accounts import Account, Installed, granted, installed
+from tests.accounts import RBAC, Account, Installed, granted, installed
 from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
 from tests.contract import manifest
 from tests.definitions import CRDS, crds
@@ -220,3 +220,57 @@ def exposed(service: Service) -> set[str]:
     """The names of the routing objects that it knows to have a canary."""
     _, answer = service.ask("GET", "/api/v1/exposures?limit=500")
     return {each["name"] for each in answer["items"]}
+
+
+# -- roles for people
+
+
+@pytest.fixture(scope="module")
+def people(server: ApiServer) -> ApiServer:
+    """Each of the chart's roles for people is bound to a user of its name: in namespace shop, the pauser's everywhere."""
+    server.namespace("shop")
+    rbac = "rbac.authorization.k8s.io"
+    for role in installed("remediator", "people", "fullnameOverride=people", "rbac.create=false").roles:
+        server.apply(f"{RBAC}/clusterroles", role)
+        name = role["metadata"]["name"]
+        within = "/clusterrolebindings" if name == "people-pauser" else "/namespaces/shop/rolebindings"
+        binding = {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "subjects": [{"apiGroup": rbac, "kind": "User", "name": name}],
+        }
+        server.apply(f"{RBAC}{within}", binding)
+        wait_until(partial(may, server, name, "list", role["rules"][0]["resources"][0]), f"{name} is bound", DEADLINE_S)
+    return server
+
+
+def may(server: ApiServer, user: str, verb: str, resource: str) -> bool:
+    """Whether the server would let `user` do this in namespace shop."""
+    plural, _, part = resource.partition("/")
+    where = {} if plural == "pauses" else {"namespace": "shop"}
+    group = "networking.istio.io" if plural == "virtualservices" else "remediator.io"
+    asked = where | {"group": group, "resource": plural, "subresource": part, "verb": verb}
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    answer = server.request("POST", path, {"spec": {"user": user, "resourceAttributes": asked}})
+    return bool(answer["status"]["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "resource", "allowed"),
+    [
+        pytest.param("viewer", "list", "remediations", True, id="a viewer reads the records"),
+        pytest.param("viewer", "list", "pauses", False, id="bound in a namespace, nothing of the cluster"),
+        pytest.param("viewer", "patch", "remediations", False, id="a viewer approves nothing"),
+        pytest.param("approver", "patch", "remediations", True, id="an approver approves"),
+        pytest.param("approver", "patch", "remediations/status", False, id="but does not say what became of it"),
+        pytest.param("approver", "create", "remediations", False, id="and makes no records"),
+        pytest.param("approver", "patch", "virtualservices", False, id="and changes no routes"),
+        pytest.param("pauser", "create", "pauses", True, id="who pauses may pause"),
+        pytest.param("pauser", "delete", "pauses", True, id="and resume"),
+        pytest.param("pauser", "list", "remediations", False, id="and needs not know what for"),
+    ],
+)
+def test_a_role_for_people_is_for_what_it_says(
+    people: ApiServer, role: str, verb: str, resource: str, *, allowed: bool
+) -> None:
+    assert allowed is may(people, f"people-{role}", verb, resource)
