@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from remediator.settings import TABLE, Setting
 from tests.chart.helm import CHART, Json, Refused, render
@@ -183,8 +184,6 @@ def test_unknown_keys_are_refused_wherever_keys_are_known() -> None:
 
 
 def test_schema_and_defaults_know_the_same_keys() -> None:
-    import yaml
-
     defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert [] == list(differences(SCHEMA, defaults, ""))
 
