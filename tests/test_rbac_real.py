@@ -17,7 +17,7 @@ from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.errors import Forbidden
 from remediator.pipeline.housekeeping import Housekeeping
 from tests.accounts import RBAC, Account, Installed, granted, installed
-from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
+from tests.builders import Json, alert, destination_rule, labels, notification, split, virtual_service
 from tests.contract import manifest
 from tests.definitions import CRDS, crds
 from tests.flows import DEADLINE_S, FLAGS, FLOWS, POLICIES, Flow, Stage, withdrawn_and_recorded
@@ -42,9 +42,9 @@ class Form:
     """`rbac.namespaces`; empty: the whole cluster."""
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """What --set says."""
-        return (f"rbac.namespaces={{{','.join(self.names)}}}",) if self.names else ()
+    def values(self) -> Json:
+        """What is given to the chart."""
+        return {"rbac": {"namespaces": list(self.names)}}
 
 
 FORMS = (
@@ -86,7 +86,7 @@ def server() -> Iterator[ApiServer]:
     """An API server that keeps a log of what is asked for, with the kinds of Flagger and Argo Rollouts."""
     with ExitStack() as stack:
         try:
-            installed("remediator", "remediator")
+            installed()
             made = stack.enter_context(running_api_server(audited=True))
             made.install(crds(CRDS / "flagger.yaml", "canaries") + crds(CRDS / "argo-rollouts.yaml", "rollouts"))
         except Missing as missing:
@@ -99,7 +99,7 @@ def server() -> Iterator[ApiServer]:
 def site(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Site]:
     form: Form = request.param
     server.namespace(*form.watched)
-    made = installed("remediator", form.release_namespace, *form.values)
+    made = installed(form.values, form.release_namespace)
     account = Account(server, form.release_namespace, made.account["metadata"]["name"])
     account.create(made)
     with running_service(account.kubeconfig(), POLICIES, *FLAGS, *made.namespaces) as service:
@@ -227,10 +227,10 @@ def exposed(service: Service) -> set[str]:
 
 @pytest.fixture(scope="module")
 def people(server: ApiServer) -> ApiServer:
-    """Each of the chart's roles for people is bound to a user of its name: in namespace shop, the pauser's everywhere."""
+    """Each of the chart's roles for people is bound to a user of its name: in shop, the pauser's everywhere."""
     server.namespace("shop")
     rbac = "rbac.authorization.k8s.io"
-    for role in installed("remediator", "people", "fullnameOverride=people", "rbac.create=false").roles:
+    for role in installed({"fullnameOverride": "people", "rbac": {"create": False}}, "people").roles:
         server.apply(f"{RBAC}/clusterroles", role)
         name = role["metadata"]["name"]
         within = "/clusterrolebindings" if name == "people-pauser" else "/namespaces/shop/rolebindings"

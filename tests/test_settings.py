@@ -41,6 +41,8 @@ class TestPrecedence:
             namespaces=(),
             root_namespace="istio-system",
             token_file=None,
+            tls_cert_file=None,
+            tls_key_file=None,
             allow_anonymous=False,
             mode="Enforce",
             opt_in=False,
@@ -90,6 +92,8 @@ class TestPrecedence:
             "namespaces": "shop-*,pay",
             "root-namespace": "istio-config",
             "token-file": "t",
+            "tls-cert-file": "c.pem",
+            "tls-key-file": "k.pem",
             "allow-anonymous": "true",
             "mode": "Observe",
             "opt-in": "true",
@@ -326,8 +330,8 @@ class TestFaults:
                 "REMEDIATOR_KNOWN_BAD, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
-                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, "
-                "REMEDIATOR_THREADS, REMEDIATOR_TOKEN_FILE, REMEDIATOR_VERIFY_WITHIN",
+                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, "
+                "REMEDIATOR_TLS_CERT_FILE, REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, REMEDIATOR_VERIFY_WITHIN",
                 id="a port is not a setting of its own",
             ),
         ],
@@ -423,6 +427,24 @@ class TestContradictions:
 
         assert [expected] == faults({}, serving=True)
         assert [expected] == faults({"allow-anonymous": "false"}, serving=True)
+
+    @pytest.mark.parametrize(
+        ("flags", "expected"),
+        [
+            pytest.param(
+                {"tls-cert-file": "c"},
+                "--tls-cert-file is nothing without --tls-key-file FILE; give both, or neither for HTTP",
+                id="a certificate without its key",
+            ),
+            pytest.param(
+                {"tls-key-file": "k"},
+                "--tls-key-file is nothing without --tls-cert-file FILE; give both, or neither for HTTP",
+                id="a key without its certificate",
+            ),
+        ],
+    )
+    def test_half_of_what_https_needs(self, flags: dict[str, str], expected: str) -> None:
+        assert [expected] == faults(flags | ANONYMOUS, serving=True)
 
     def test_both_together_contradict(self) -> None:
         assert ["REMEDIATOR_TOKEN_FILE and --allow-anonymous exclude each other; give one of them"] == faults(

@@ -6,14 +6,17 @@ Its pipeline connects to the test's own port when a notification comes, and goes
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 import threading
+from pathlib import Path
 
 from remediator import logs
 from remediator.alerts import Notification
 from remediator.outcome import AlertOutcome
 from remediator.web.server import Serving, run
+from remediator.web.tls import Certificate
 from tests.web_fakes import FakePipeline, House
 
 logger = logging.getLogger("test")
@@ -33,6 +36,13 @@ class GatedPipeline(FakePipeline):
         return super().handle(notification)
 
 
+def certificate() -> Certificate | None:
+    """Of the files that CERT_FILE and KEY_FILE name; without them it is HTTP."""
+    if "CERT_FILE" not in os.environ:
+        return None
+    return Certificate(Path(os.environ["CERT_FILE"]), Path(os.environ["KEY_FILE"]))
+
+
 def main(control_port: int, grace_s: float, arrival_s: float) -> None:
     logs.configure(sys.stderr)
     house = House(pipeline=GatedPipeline(control_port), draining=threading.Event())
@@ -44,6 +54,7 @@ def main(control_port: int, grace_s: float, arrival_s: float) -> None:
         on_start=lambda: logger.info("on_start"),
         on_stop=lambda: logger.info("on_stop; draining: %s", house.draining.is_set()),
         arrival_s=arrival_s,
+        certificate=certificate(),
     )
     run(house.app(), serving)
 

@@ -59,4 +59,4 @@ def main() -> str:
         return f"{url} cannot be asked: {error}"
 
 
-sys.exit(main())
+sys.exit(main() or 0)

@@ -1,13 +1,13 @@
 {{/* The settings of `serve`: from values to flags, and how long a duration is. */}}
 
-{{/* Seconds, rounded up, of a duration as `serve` reads it: 1m30s, 500ms, 0. */}}
-{{- define "remediator.seconds" -}}
+{{/* Milliseconds of a duration as `serve` reads it: 1m30s, 500ms, 0. */}}
+{{- define "remediator.milliseconds" -}}
 {{- $unit := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 -}}
 {{- $sum := 0 -}}
 {{- range regexFindAll "[0-9]+[a-z]+" (toString .) -1 -}}
 {{- $sum = add $sum (mul (regexFind "[0-9]+" . | atoi) (get $unit (regexFind "[a-z]+" .))) -}}
 {{- end -}}
-{{- div (add $sum 999) 1000 -}}
+{{- $sum -}}
 {{- end }}
 
 {{/* Namespaces that the service watches and touches, with commas; nothing: all. */}}
@@ -49,5 +49,5 @@
 {{/* Longer than requests may take to finish after SIGTERM: the pause before it, and what the server's end takes. */}}
 {{- define "remediator.terminationGrace" -}}
 {{- $grace := index .Values.settings "shutdown-grace" | default "20s" -}}
-{{- add .Values.drainSeconds (include "remediator.seconds" $grace | int) 10 -}}
+{{- add .Values.drainSeconds (div (add (include "remediator.milliseconds" $grace | int64) 999) 1000) 10 -}}
 {{- end }}

@@ -17,10 +17,10 @@ retention: {least: 3600, most: 0, zero: true, text: "a duration from 1h up, such
 {{- $settings := .Values.settings -}}
 {{- range $name, $bound := include "remediator.durationBounds" . | fromYaml -}}
 {{- with index $settings $name -}}
-{{- $seconds := include "remediator.seconds" . | int -}}
-{{- $isZero := and $bound.zero (eq $seconds 0) -}}
-{{- $isShort := lt $seconds (int $bound.least) -}}
-{{- $isLong := and (int $bound.most) (gt $seconds (int $bound.most)) -}}
+{{- $milliseconds := include "remediator.milliseconds" . | int64 -}}
+{{- $isZero := and $bound.zero (eq $milliseconds 0) -}}
+{{- $isShort := lt $milliseconds (mul 1000 (int64 $bound.least)) -}}
+{{- $isLong := and (int64 $bound.most) (gt $milliseconds (mul 1000 (int64 $bound.most))) -}}
 {{- if and (not $isZero) (or $isShort $isLong) }}
 - settings.{{ $name }}: {{ . }} is not {{ $bound.text }}
 {{- end -}}
@@ -28,8 +28,8 @@ retention: {least: 3600, most: 0, zero: true, text: "a duration from 1h up, such
 {{- end -}}
 {{- $known := index $settings "known-bad" | default "7d" -}}
 {{- $kept := index $settings "retention" | default "30d" -}}
-{{- $keptSeconds := include "remediator.seconds" $kept | int -}}
-{{- if and $keptSeconds (gt (include "remediator.seconds" $known | int) $keptSeconds) }}
+{{- $keptFor := include "remediator.milliseconds" $kept | int64 -}}
+{{- if and $keptFor (gt (include "remediator.milliseconds" $known | int64) $keptFor) }}
 - settings.known-bad: {{ $known }} is longer than settings.retention, {{ $kept }}, keeps the records that it is known from; lower it, or raise that
 {{- end -}}
 {{- end }}

@@ -31,6 +31,7 @@ from remediator.web.app import create_app
 from remediator.web.auth import Anonymous, Authenticator, TokenFile
 from remediator.web.parts import Parts
 from remediator.web.server import Serving, run
+from remediator.web.tls import Certificate
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def serve_with(settings: Settings) -> None:
     Raises:
         RemediatorError: something that the settings name cannot be used; nothing was served.
     """
-    authenticator = _authenticator(settings)
+    authenticator, certificate = _authenticator(settings), _certificate(settings)
     store, metrics = PolicyStore(settings.policies), Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
     # gunicorn would try for five seconds, and end in its log.
@@ -73,7 +74,7 @@ def serve_with(settings: Settings) -> None:
             part.stop()
         executor.shutdown()
 
-    run(create_app(parts), _serving(settings, parts.draining, start, stop))
+    run(create_app(parts), _serving(settings, certificate, parts.draining, start, stop))
 
 
 def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds, Verifying]:
@@ -106,7 +107,11 @@ def _verifying(settings: Settings, pipeline: Pipeline) -> Verifying:
 
 
 def _serving(
-    settings: Settings, draining: threading.Event, on_start: Callable[[], None], on_stop: Callable[[], None]
+    settings: Settings,
+    certificate: Certificate | None,
+    draining: threading.Event,
+    on_start: Callable[[], None],
+    on_stop: Callable[[], None],
 ) -> Serving:
     return Serving(
         listen=settings.listen,
@@ -115,11 +120,17 @@ def _serving(
         draining=draining,
         on_start=on_start,
         on_stop=on_stop,
+        certificate=certificate,
     )
 
 
 def _authenticator(settings: Settings) -> Authenticator:
     return TokenFile(settings.token_file) if settings.token_file else Anonymous()
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    cert_file, key_file = settings.tls_cert_file, settings.tls_key_file
+    return Certificate(cert_file, key_file) if cert_file and key_file else None
 
 
 def tell_settings(settings: Settings) -> None:

@@ -27,6 +27,9 @@ class Settings:
     root_namespace: str
     token_file: Path | None
     allow_anonymous: bool
+    tls_cert_file: Path | None
+    tls_key_file: Path | None
+    """Both, or neither."""
     mode: str
     """One of MODES."""
     opt_in: bool
@@ -132,12 +135,20 @@ def _contradictions(given: Givens, *, serving: bool) -> Iterator[str]:
             )
     if not serving:
         return
+    yield from _half_a_pair(given)
     anonymous = given.get("allow-anonymous", Given("", ("false",)))
     is_anonymous = anonymous.texts != ("false",)
     if "token-file" in given and is_anonymous:
         yield f"{given['token-file'].origin} and {anonymous.origin} exclude each other; give one of them"
     if "token-file" not in given and not is_anonymous:
         yield "--token-file FILE is missing; or, where nobody but Alertmanager reaches the port, --allow-anonymous"
+
+
+def _half_a_pair(given: Givens) -> Iterator[str]:
+    pair = ("tls-cert-file", "tls-key-file")
+    for name, other in (pair, pair[::-1]):
+        if name in given and other not in given:
+            yield f"{given[name].origin} is nothing without --{other} FILE; give both, or neither for HTTP"
 
 
 def _forgotten(given: Givens, values: Mapping[str, object]) -> Iterator[str]:

@@ -221,6 +221,8 @@ TABLE = (
     ),
     Setting("token-file", Path, "", "The bearer tokens that are accepted, one a line; two while rotating.", "FILE"),
     Setting("allow-anonymous", _switch, "false", "Ask for no token: whoever reaches the port may change traffic."),
+    Setting("tls-cert-file", Path, "", "Serve HTTPS with this certificate chain, in PEM form.", "FILE"),
+    Setting("tls-key-file", Path, "", "The certificate's key, in PEM form, without a passphrase.", "FILE"),
     Setting("mode", _mode, "Enforce", "The most that any policy may do: Observe, Approve or Enforce.", "MODE"),
     Setting("opt-in", _switch, "false", "Act only where the annotation remediator.io/mode says so."),
     Setting(

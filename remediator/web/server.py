@@ -24,6 +24,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from remediator.web.tls import Certificate
+
 logger = logging.getLogger(__name__)
 
 _KEEPALIVE_S = 90
@@ -49,6 +51,8 @@ class Serving:
     """Called in the worker process after the last request, or when the grace is over."""
     arrival_s: float = 15.0
     """Seconds in which a request has to have arrived, head and body. A thread waits for it, so the slow are cut off."""
+    certificate: Certificate | None = None
+    """What HTTPS is served with; None: HTTP."""
 
 
 def run(app: Flask, serving: Serving) -> None:
@@ -95,8 +99,18 @@ class _Embedded(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             # The control socket came with gunicorn 25; older ones know no such setting.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+        if self._serving.certificate:
+            self._secure(self._serving.certificate)
         self.cfg.set("post_worker_init", self._begin)
         self.cfg.set("worker_exit", self._end)
+
+    def _secure(self, certificate: Certificate) -> None:
+        # The files' names say that it is HTTPS at all; what is in them, each connection asks of `certificate`.
+        for name, path in zip(("certfile", "keyfile"), certificate.files, strict=True):
+            self.cfg.set(name, str(path))
+        self.cfg.set("ssl_context", lambda _cfg, _default: certificate.context())
+        # By the thread that serves the connection, once it is known there: who is slow in it is cut off, too.
+        self.cfg.set("do_handshake_on_connect", False)
 
     def load(self) -> Flask:
         return self._app
@@ -165,7 +179,8 @@ class _Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 def _stop_reading(connection: socket.socket) -> None:
     """Wake the thread that waits for more of a request. An answer that is being made can still be sent."""
     try:
-        connection.shutdown(socket.SHUT_RD)
+        # The socket's own: that of an SSLSocket would have the answer sent without encryption.
+        socket.socket.shutdown(connection, socket.SHUT_RD)
     except OSError:
         logger.debug("the connection was closed meanwhile")
 
