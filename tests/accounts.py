@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.processes import binary
+from tests.chart.helm import NAMESPACE, flags, only, render
 from tests.servers import ApiServer
 
 Json = dict[str, Any]
 
-CHART = Path(__file__).parents[1] / "chart"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 PLURALS = {
     "ClusterRole": "clusterroles",
@@ -40,19 +36,13 @@ class Installed:
     """The flag of the service, with its value; nothing: it has none."""
 
 
-def installed(release: str, namespace: str, *values: str) -> Installed:
-    """By `helm template`; `values` are those of --set. Raises Missing."""
-    given = [part for value in values for part in ("--set", value)]
-    command = [binary("KUBEBUILDER_ASSETS", "helm"), "template", release, str(CHART), "--namespace", namespace]
-    done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=60, check=False)
-    assert 0 == done.returncode, done.stderr
-    bodies = [body for body in yaml.safe_load_all(done.stdout) if body]
-    (deployment,) = [body for body in bodies if body["kind"] == "Deployment"]
-    pod = deployment["spec"]["template"]["spec"]
-    (account,) = [body for body in bodies if body["kind"] == "ServiceAccount"]
-    assert pod["serviceAccountName"] == account["metadata"]["name"]
-    flags = tuple(each for each in pod["containers"][0]["args"] if each.startswith("--namespaces"))
-    return Installed(tuple(body for body in bodies if body["kind"] in PLURALS), account, flags)
+def installed(values: Json | None = None, namespace: str = NAMESPACE) -> Installed:
+    """By `helm template`. Raises Missing."""
+    objects = render(values, namespace=namespace)
+    account = only(objects, "ServiceAccount")
+    assert only(objects, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == account["metadata"]["name"]
+    watched = tuple(flag for flag in flags(objects) if flag.startswith("--namespaces"))
+    return Installed(tuple(body for body in objects if body["kind"] in PLURALS), account, watched)
 
 
 @dataclass(frozen=True)

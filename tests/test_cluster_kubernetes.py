@@ -18,7 +18,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Edit
 from remediator.traffic.view import Destination, RouteChange
-from tests.builders import Json, destination_rule, endpoint, endpoint_slice, pod, split
+from tests.builders import Json, destination, destination_rule, endpoint, endpoint_slice, pod, split, virtual_service
 from tests.contract import (
     REF,
     REVIEWS,
@@ -278,6 +278,25 @@ def test_a_host_of_a_namespace_that_is_not_watched_is_not_told_by_what_is(start:
     for found in (*world.cluster.routing_to(bank), world.cluster.read(REF)):
         assert frozenset({"v2", None}) == found.rules.versions(bank, "v2", "shop")
         assert "namespace bank" == found.rules.sight.unseen(bank)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "off"),
+    [
+        pytest.param((), False, id="all are watched"),
+        pytest.param(("shop",), True, id="a name"),
+        pytest.param(("sho?",), True, id="a glob"),
+    ],
+)
+def test_a_delegate_whose_root_may_be_elsewhere_keeps_a_mirror_of_its_own(
+    start: Start, namespaces: tuple[str, ...], off: bool
+) -> None:
+    world = start(namespaces=namespaces)
+    body = virtual_service({"route": split(v1=90, v2=10), "mirror": destination("v2")}, hosts=[])
+    world.create(manifest(body))
+    world.eventually(world.cluster.routing)
+    for found in (*world.cluster.routing(), world.cluster.read(REF)):
+        assert off is found.routing.routes[0].mirrors_switch_off
 
 
 def test_a_glob_sees_what_it_matches(start: Start) -> None:

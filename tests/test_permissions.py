@@ -15,6 +15,7 @@ from remediator.cluster.discovery import APIS
 from remediator.cluster.permissions import Permission, Where, permissions
 from remediator.cluster.roles import Account, roles
 from tests.accounts import installed
+from tests.chart.helm import NAMESPACE
 from tests.processes import Missing
 
 Json = dict[str, Any]
@@ -25,10 +26,10 @@ EVERYTHING = {"*", "secrets", "bind", "escalate", "impersonate", "update", "dele
 """Words that stand in no role."""
 
 
-def chart(*values: str, home: str = "remediator") -> Sequence[Json]:
-    """The roles of a release `remediator` in namespace `home`."""
+def chart(rbac: Json | None = None, home: str = NAMESPACE, **more: Any) -> Sequence[Json]:
+    """The roles that the chart makes of `rbac` in its values, for a release in namespace `home`."""
     try:
-        return installed("remediator", home, *values).roles
+        return installed({"rbac": rbac or {}} | more, home).roles
     except Missing as missing:
         pytest.skip(str(missing))
 
@@ -63,8 +64,8 @@ def test_what_is_in_no_namespace_is_said_to_be(permission: Permission) -> None:
 )
 @pytest.mark.parametrize("home", ["remediator", "tenant"])
 def test_the_chart_and_the_program_make_the_same_roles(namespaces: tuple[str, ...], root: str, home: str) -> None:
-    values = [f"rbac.namespaces={{{','.join(namespaces)}}}"] if namespaces else []
-    made = chart("rbac.people.create=false", f"settings.root-namespace={root}", *values, home=home)
+    values = {"namespaces": list(namespaces), "people": {"create": False}}
+    made = chart(values, home, settings={"root-namespace": root})
     assert _plain(roles(Account(home, "remediator"), namespaces, root)) == _plain(made)
 
 
@@ -94,12 +95,12 @@ def test_in_some_namespaces_there_is_little_left_of_the_cluster() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        pytest.param((), id="in the whole cluster"),
-        pytest.param(("rbac.namespaces={shop}", "rbac.people.aggregateToView=true"), id="in a namespace"),
+        pytest.param({}, id="in the whole cluster"),
+        pytest.param({"namespaces": ["shop"], "people": {"aggregateToView": True}}, id="in a namespace"),
     ],
 )
-def test_no_role_says_more_than_a_few_verbs_on_a_few_resources(values: tuple[str, ...]) -> None:
-    found = rules(chart(*values))
+def test_no_role_says_more_than_a_few_verbs_on_a_few_resources(values: Json) -> None:
+    found = rules(chart(values))
     words = {word for rule in found for key in ("apiGroups", "resources", "verbs") for word in rule[key]}
     assert set() == words & EVERYTHING
     assert set() == {resource for rule in found for resource in rule["resources"] if "*" in resource}
@@ -110,31 +111,31 @@ def test_no_role_says_more_than_a_few_verbs_on_a_few_resources(values: tuple[str
 @pytest.mark.parametrize(
     ("value", "resources"),
     [
-        pytest.param("rbac.flagger", {"canaries"}, id="without Flagger"),
-        pytest.param("rbac.argoRollouts", {"rollouts", "rollouts/status"}, id="without Argo Rollouts"),
+        pytest.param("flagger", {"canaries"}, id="without Flagger"),
+        pytest.param("argoRollouts", {"rollouts", "rollouts/status"}, id="without Argo Rollouts"),
     ],
 )
 def test_what_is_not_installed_need_not_be_permitted(value: str, resources: set[str]) -> None:
-    def permitted(*values: str) -> set[str]:
-        return {each for rule in rules(chart(*values)) for each in rule["resources"]}
+    def permitted(**values: bool) -> set[str]:
+        return {each for rule in rules(chart(values)) for each in rule["resources"]}
 
-    assert resources == permitted() - permitted(f"{value}=false")
+    assert resources == permitted() - permitted(**{value: False})
 
 
 @servers
 def test_roles_for_people_are_bound_by_nobody() -> None:
-    made = chart("rbac.create=false")
+    made = chart({"create": False})
     assert {"remediator-viewer", "remediator-approver", "remediator-pauser"} == {
         body["metadata"]["name"] for body in made
     }
     assert {"ClusterRole"} == {body["kind"] for body in made}
-    assert () == chart("rbac.create=false", "rbac.people.create=false")
+    assert () == chart({"create": False, "people": {"create": False}})
 
 
 @servers
 def test_whoever_may_view_views_records_where_that_is_wished() -> None:
     label = "rbac.authorization.k8s.io/aggregate-to-view"
-    made = chart("rbac.people.aggregateToView=true")
+    made = chart({"people": {"aggregateToView": True}})
     assert ["remediator-viewer"] == [
         body["metadata"]["name"] for body in made if label in body["metadata"].get("labels", {})
     ]
@@ -142,7 +143,7 @@ def test_whoever_may_view_views_records_where_that_is_wished() -> None:
 
 def test_two_installations_do_not_take_each_others_roles() -> None:
     homes = ("tenant-a", "tenant-b", "remediator")
-    made = [each for home in homes for each in chart("rbac.namespaces={shop}", home=home)]
+    made = [each for home in homes for each in chart({"namespaces": ["shop"]}, home)]
     names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in made]
     assert sorted(set(names), key=str) == sorted(names, key=str)
 

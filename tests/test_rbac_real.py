@@ -16,8 +16,8 @@ from remediator.cluster.area import Area
 from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.errors import Forbidden
 from remediator.pipeline.housekeeping import Housekeeping
-from tests.accounts import Account, Installed, granted, installed
-from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
+from tests.accounts import RBAC, Account, Installed, granted, installed
+from tests.builders import Json, alert, destination_rule, labels, notification, split, virtual_service
 from tests.contract import manifest
 from tests.definitions import CRDS, crds
 from tests.flows import DEADLINE_S, FLAGS, FLOWS, POLICIES, Flow, Stage, withdrawn_and_recorded
@@ -42,9 +42,9 @@ class Form:
     """`rbac.namespaces`; empty: the whole cluster."""
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """What --set says."""
-        return (f"rbac.namespaces={{{','.join(self.names)}}}",) if self.names else ()
+    def values(self) -> Json:
+        """What is given to the chart."""
+        return {"rbac": {"namespaces": list(self.names)}}
 
 
 FORMS = (
@@ -86,7 +86,7 @@ def server() -> Iterator[ApiServer]:
     """An API server that keeps a log of what is asked for, with the kinds of Flagger and Argo Rollouts."""
     with ExitStack() as stack:
         try:
-            installed("remediator", "remediator")
+            installed()
             made = stack.enter_context(running_api_server(audited=True))
             made.install(crds(CRDS / "flagger.yaml", "canaries") + crds(CRDS / "argo-rollouts.yaml", "rollouts"))
         except Missing as missing:
@@ -99,7 +99,7 @@ def server() -> Iterator[ApiServer]:
 def site(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Site]:
     form: Form = request.param
     server.namespace(*form.watched)
-    made = installed("remediator", form.release_namespace, *form.values)
+    made = installed(form.values, form.release_namespace)
     account = Account(server, form.release_namespace, made.account["metadata"]["name"])
     account.create(made)
     with running_service(account.kubeconfig(), POLICIES, *FLAGS, *made.namespaces) as service:
@@ -220,3 +220,57 @@ def exposed(service: Service) -> set[str]:
     """The names of the routing objects that it knows to have a canary."""
     _, answer = service.ask("GET", "/api/v1/exposures?limit=500")
     return {each["name"] for each in answer["items"]}
+
+
+# -- roles for people
+
+
+@pytest.fixture(scope="module")
+def people(server: ApiServer) -> ApiServer:
+    """Each of the chart's roles for people is bound to a user of its name: in shop, the pauser's everywhere."""
+    server.namespace("shop")
+    rbac = "rbac.authorization.k8s.io"
+    for role in installed({"fullnameOverride": "people", "rbac": {"create": False}}, "people").roles:
+        server.apply(f"{RBAC}/clusterroles", role)
+        name = role["metadata"]["name"]
+        within = "/clusterrolebindings" if name == "people-pauser" else "/namespaces/shop/rolebindings"
+        binding = {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "subjects": [{"apiGroup": rbac, "kind": "User", "name": name}],
+        }
+        server.apply(f"{RBAC}{within}", binding)
+        wait_until(partial(may, server, name, "list", role["rules"][0]["resources"][0]), f"{name} is bound", DEADLINE_S)
+    return server
+
+
+def may(server: ApiServer, user: str, verb: str, resource: str) -> bool:
+    """Whether the server would let `user` do this in namespace shop."""
+    plural, _, part = resource.partition("/")
+    where = {} if plural == "pauses" else {"namespace": "shop"}
+    group = "networking.istio.io" if plural == "virtualservices" else "remediator.io"
+    asked = where | {"group": group, "resource": plural, "subresource": part, "verb": verb}
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    answer = server.request("POST", path, {"spec": {"user": user, "resourceAttributes": asked}})
+    return bool(answer["status"]["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "resource", "allowed"),
+    [
+        pytest.param("viewer", "list", "remediations", True, id="a viewer reads the records"),
+        pytest.param("viewer", "list", "pauses", False, id="bound in a namespace, nothing of the cluster"),
+        pytest.param("viewer", "patch", "remediations", False, id="a viewer approves nothing"),
+        pytest.param("approver", "patch", "remediations", True, id="an approver approves"),
+        pytest.param("approver", "patch", "remediations/status", False, id="but does not say what became of it"),
+        pytest.param("approver", "create", "remediations", False, id="and makes no records"),
+        pytest.param("approver", "patch", "virtualservices", False, id="and changes no routes"),
+        pytest.param("pauser", "create", "pauses", True, id="who pauses may pause"),
+        pytest.param("pauser", "delete", "pauses", True, id="and resume"),
+        pytest.param("pauser", "list", "remediations", False, id="and needs not know what for"),
+    ],
+)
+def test_a_role_for_people_is_for_what_it_says(
+    people: ApiServer, role: str, verb: str, resource: str, *, allowed: bool
+) -> None:
+    assert allowed is may(people, f"people-{role}", verb, resource)

@@ -37,15 +37,16 @@ from remediator.traffic.view import Destination
 class Offline:
     """Implements port.Cluster on manifests that were read beforehand."""
 
-    def __init__(self, found: Iterable[Manifest], root_namespace: str) -> None:
+    def __init__(self, found: Iterable[Manifest], root_namespace: str, *, all_routing: bool) -> None:
         """
         Args:
             root_namespace: Istio's.
+            all_routing: whether no VirtualService of the files was left out.
 
         Raises:
             InputError: an object stands twice, or there is no VirtualService.
         """
-        self._inventory = Inventory(Sight(None, root_namespace))
+        self._inventory = Inventory(Sight(None, root_namespace), all_routing=all_routing)
         roster = Roster()
         self._brake = _OfflineBrake(roster)
         self._bodies: dict[str, list[dict[str, Any]]] = {ENDPOINT_SLICE: [], POD: []}
@@ -171,7 +172,7 @@ def read_manifests(
             f"none of the VirtualServices given with -f is in {', '.join(namespaces)} (--namespaces);"
             f" they are in {', '.join(homes)}"
         )
-    return Offline(wanted, root_namespace)
+    return Offline(wanted, root_namespace, all_routing=len(wanted) == len(found))
 
 
 def _is_wanted(namespace: str, globs: tuple[str, ...]) -> bool:

@@ -96,7 +96,7 @@ class KubernetesCluster:
         area = area or Area()
         self._rest = rest
         self._discovery = Discovery(rest)
-        self._inventory = Inventory(area.sight)
+        self._inventory = Inventory(area.sight, all_routing=not area.namespaces)
         self._index = Index(self._inventory)
         self._archive = Archive()
         # A silent connection has to be found out, and replaced, before its silence makes the index stale.

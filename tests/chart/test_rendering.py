@@ -18,7 +18,7 @@ import remediator
 from remediator import settings
 from tests import processes
 from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, of_kind, only, render
-from tests.chart.matrix import FACTORS, at
+from tests.chart.matrix import FACTORS, RULES, at
 from tests.servers import ApiServer
 
 pytestmark = pytest.mark.servers
@@ -167,6 +167,16 @@ def test_selectors_select_the_pods_of_the_service_and_not_the_one_of_helm_test(c
         for selector in selectors:
             assert selector.items() <= service
             assert [] == [labels for labels in tests if selector.items() <= labels]
+
+
+def test_replicas_are_spread_over_nodes_and_zones(cases: list[Case]) -> None:
+    for case in cases:
+        spec = only(case.objects, "Deployment")["spec"]
+        constraints = spec["template"]["spec"]["topologySpreadConstraints"]
+        assert [spec["selector"]] * len(constraints) == [each["labelSelector"] for each in constraints]
+        expected = {"kubernetes.io/hostname": case.has("spread"), "topology.kubernetes.io/zone": "ScheduleAnyway"}
+        own = {each["topologyKey"]: each["whenUnsatisfiable"] for each in case.has("topologySpreadConstraints")}  # type: ignore[attr-defined]
+        assert (own or expected) == {each["topologyKey"]: each["whenUnsatisfiable"] for each in constraints}
 
 
 def test_what_the_pod_mounts_is_there(cases: list[Case]) -> None:
@@ -399,6 +409,21 @@ def test_the_rules_are_those_of_the_files(default: list[Json]) -> None:
     files = sorted((CHART.parent / "rules").glob("*.yaml"))
     shipped = {found["metadata"]["name"]: found["spec"] for found in map(yaml.safe_load, map(Path.read_text, files))}
     assert shipped == {found["metadata"]["name"]: found["spec"] for found in of_kind(default, "PrometheusRule")}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("remediator", "remediator", id="about the service itself"),
+        pytest.param("remediator-mesh-wide", "remediator-mesh-wide", id="about all services"),
+        pytest.param("own", "remediator-own", id="of one's own"),
+    ],
+)
+def test_rendered_rules_have_names_of_the_release(name: str, expected: str) -> None:
+    objects = render(at("prometheusRule.rendered", f"---\n{RULES.replace('remediator-mesh-wide', name)}---\n"))
+    assert [(expected, yaml.safe_load(RULES)["spec"])] == [
+        (found["metadata"]["name"], found["spec"]) for found in of_kind(objects, "PrometheusRule")
+    ]
 
 
 def test_policies_of_ones_own_stay_as_they_are_to_the_letter() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from remediator.settings import TABLE, Setting
 from tests.chart.helm import CHART, Json, Refused, render
@@ -122,6 +123,8 @@ REFUSED = {
         {"token": {"existingSecret": "a"}, "settings": {"allow-anonymous": True}},
         "settings.allow-anonymous and token.existingSecret: either nobody is asked for a token, or there is one",
     ),
+    "people's roles without a switch": Wrong({"rbac": {"people": True}}, "rbac.people"),
+    "a permission that is not there": Wrong({"rbac": {"secrets": True}}, "secrets"),
     "namespaces said twice": Wrong(
         {"rbac": {"namespaces": ["shop"]}, "settings": {"namespaces": ["shop"]}},
         "rbac.namespaces and settings.namespaces: both are set",
@@ -183,8 +186,6 @@ def test_unknown_keys_are_refused_wherever_keys_are_known() -> None:
 
 
 def test_schema_and_defaults_know_the_same_keys() -> None:
-    import yaml
-
     defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert [] == list(differences(SCHEMA, defaults, ""))
 
@@ -218,6 +219,7 @@ TRIED: dict[str, tuple[object, ...]] = {
     "kubeconfig": ("/etc/kube/config",),
     "context": ("west",),
     "namespaces": (["shop", "pay-*"], ["Shop"], ["a_b"]),
+    "root-namespace": ("istio-config", "Mesh", "a_b", "mesh-"),
     "allow-anonymous": (True, False, "maybe"),
     "mode": ("Observe", "Approve", "Enforce", "Off"),
     "opt-in": (True, False, "yes"),
