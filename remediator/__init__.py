@@ -9,6 +9,7 @@ The house, in the order of the flow (arrows point one way; import-linter checks 
     prometheus   queries, for verification
     metrics      every metric there is
     logs         JSON lines
+    notifying    people are told what happened: mail, chat, pagers
     records      the Remediation: written before the patch, ended after it; the port where they are kept; Events
     guards       pure: may what is planned be done? a yes or no each, with a reason
     verification  pure: did a patch do what it was made for? from what Prometheus counted to a verdict

@@ -31,6 +31,7 @@ NO_POLICY = "none"
 """The label `policy` of an outcome for which no policy was found."""
 
 _ANSWERS = ("200", "400", "401", "413", "503")
+_GATE = ("go", "held", "unknown")
 _REMEDIATION_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -111,11 +112,22 @@ class Metrics:
         self._verifications = self._counter("verifications", "Patches whose verification came to its end.", "verdict")
         for verdict in VerificationVerdict:
             self._verifications.labels(verdict.value)
+        self._gate_answers = self._counter(
+            "gate_answers", "Answers of the gate to a question that it understood.", "answer"
+        )
+        for answer in _GATE:
+            self._gate_answers.labels(answer)
+        self._notices = self._counter(
+            "notices", "What people were to be told, by who takes it and what became of it.", "service", "result"
+        )
         self._holds = self._gauge("holds_active", "Remediations whose withdrawal is held up now.")
         self._enforcements = self._counter(
             "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
         )
         self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
+        for writer in (*_WRITERS, "kubectl", "other", "unknown"):
+            self._enforcements.labels(writer)
+            self._lost.labels(writer)
         watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
         watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
@@ -218,6 +230,20 @@ class Metrics:
     def verification(self, verdict: VerificationVerdict) -> None:
         """Count one verification that came to its end."""
         self._verifications.labels(verdict.value).inc()
+
+    def gate(self, go: bool | None) -> None:
+        """Count one answer of the gate; None: it could not tell."""
+        self._gate_answers.labels("unknown" if go is None else "go" if go else "held").inc()
+
+    def notices(self, service: str, result: str, count: int) -> None:
+        """Count what people were to be told.
+
+        Args:
+            service: apprise's name of what takes it; of those that the file of recipients names.
+            result: a word of notifying.courier.Result.
+            count: 0: only that there is a series, so that its first increase is seen.
+        """
+        self._notices.labels(service, result).inc(count)
 
     def observe_holds(self, count: float) -> None:
         """Set the gauge of holds; NaN where the records are not known."""

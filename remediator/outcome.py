@@ -73,6 +73,37 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "InternalError"
 
 
+class NoticeKind(StrEnum):
+    """What people may be told (docs/notifications.md), the most urgent first: in the words of outcomes, reasons and
+    verdicts."""
+
+    HOLD_LOST = "HoldLost"
+    STILL_RECEIVING = "StillReceiving"
+    NOT_RECOVERED = "NotRecovered"
+    FAILED = "Failed"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    DENIED = "Denied"
+    NO_DATA = "NoData"
+    APPROVAL_EXPIRED = "ApprovalExpired"
+    APPLIED = "Applied"
+    UNDONE = "Undone"
+    RELEASED = "Released"
+    HELD = "Held"
+    OBSERVED = "Observed"
+    WITHDRAWN = "Withdrawn"
+    RECOVERED = "Recovered"
+
+    @property
+    def usual(self) -> bool:
+        """Whether people are told unless they say otherwise."""
+        return self not in (NoticeKind.HELD, NoticeKind.OBSERVED, NoticeKind.WITHDRAWN, NoticeKind.RECOVERED)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a suspect hurts users now, and nothing more is done about it."""
+        return self in (NoticeKind.HOLD_LOST, NoticeKind.STILL_RECEIVING, NoticeKind.NOT_RECOVERED)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TargetRef:
     """Names a routing object."""

@@ -22,7 +22,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Rollout, read_rollout
 from remediator.records.events import Event
-from remediator.records.ledger import Head, Tally, head
+from remediator.records.ledger import Head, Tally, head, unheard
 from remediator.records.model import Remediation, Status
 from remediator.records.moments import is_held, moments
 from remediator.records.pauses import FLEET
@@ -201,6 +201,7 @@ class FakeLedger:
         self._step = step
         self.stored: dict[tuple[str, str], Remediation] = {}
         self.events: dict[str, Event] = {}
+        self.listener: Callable[[Event], None] = unheard
         self._begun: list[tuple[str, str]] = []
         self.fails: dict[str, ClusterError] = {}
         """Raised by the method of that name."""
@@ -251,10 +252,12 @@ class FakeLedger:
     def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
         yield from (record for record in self.records() if namespace in (None, record.namespace))
 
-    def announce(self, event: Event) -> None:
+    def announce(self, event: Event) -> bool:
         with self._call("announce"):
+            is_new = event.name not in self.events
             self.events.setdefault(event.name, event)
         self._step("announce done")
+        return is_new
 
     def heads(self) -> tuple[Head, ...]:
         return tuple(

@@ -116,6 +116,8 @@ def test_these_are_all_the_requests(replica: Replica, canaries: Canaries) -> Non
     """The tests below take the process away after each of them."""
     before, record = remediated(replica, canaries, "undisturbed")
     assert STEPS == replica.proxy.steps("undisturbed")
+    # No Prometheus was named: the record says so in the write that ends it.
+    assert "NotVerified" == record["status"]["verification"]["verdict"]
     replica.proxy.recount()
     given_back(replica, canaries, before, record)
     assert UNDO_STEPS == replica.proxy.steps("undisturbed")

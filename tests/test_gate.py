@@ -323,6 +323,25 @@ class TestHttp:
         answer = client().post(GATE, data=body)
         assert (400, True) == (answer.status_code, said in answer.json["error"])  # type: ignore[index]
 
+    def test_every_answer_is_counted(self) -> None:
+        ledger = FakeLedger(a_record())
+        house = House(FakePipeline(ledger=ledger), cluster=FakeCluster(ledger=ledger))
+        asking = house.client()
+
+        def counted() -> list[str]:
+            lines = house.metrics.render()[0].decode().splitlines()
+            return [line.rpartition(" ")[2] for line in lines if line.startswith("remediator_gate_answers_total{")]
+
+        assert ["0.0", "0.0", "0.0"] == counted()  # go, held, unknown
+        asking.get(GATE, query_string=ASKED)
+        asking.post(GATE, json={"name": "reviews", "namespace": "shop"})
+        asking.get(GATE, query_string=ASKED | {"version": "v3"})
+        asking.get(GATE, query_string={})  # no question
+        assert ["1.0", "2.0", "0.0"] == counted()
+        ledger.fault = NotSynced("not listed yet")
+        asking.get(GATE, query_string=ASKED)
+        assert ["1.0", "2.0", "1.0"] == counted()
+
     def test_it_asks_the_source_nothing(self) -> None:
         ledger = FakeLedger(a_record())
         House(FakePipeline(ledger=ledger), cluster=FakeCluster(ledger=ledger)).client().get(GATE, query_string=ASKED)

@@ -287,9 +287,9 @@ def test_a_record_in_a_namespace_that_is_about_to_go(world: RealWorld) -> None:
 
 
 def test_an_event_told_twice_is_one(world: RealWorld) -> None:
-    for _ in range(2):
-        world.ledger.announce(OBSERVED)
-    world.bare.announce(replace(OBSERVED, at=OBSERVED.at + timedelta(minutes=1)))
+    told = [world.ledger.announce(OBSERVED) for _ in range(2)]
+    told.append(world.bare.announce(replace(OBSERVED, at=OBSERVED.at + timedelta(minutes=1))))
+    assert [True, False, False] == told, "the first one is news"
 
     (found,) = events(world)
 

@@ -13,6 +13,7 @@ from remediator import __version__
 from remediator.cluster.port import Health
 from remediator.metrics import Attempt, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.verification.model import VerificationVerdict
 
 DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
 
@@ -42,6 +43,18 @@ def test_each_answer_of_the_webhook_is_there_before_it_was_given(registry: Colle
 def test_each_result_of_a_patch_is_there_before_it_happened(registry: CollectorRegistry, result: Attempt) -> None:
     Metrics(registry)
     assert registry.get_sample_value("remediator_patch_attempts_total", {"result": result.value}) == 0
+
+
+def test_what_is_counted_of_people_and_holds_is_there_before_it_happened(registry: CollectorRegistry) -> None:
+    """The shipped alerts see an increase, and not that a series is born."""
+    metrics = Metrics(registry)
+    for writer in ("argocd-controller", "kustomize-controller", "kubectl", "other", "unknown"):
+        assert 0 == registry.get_sample_value("remediator_holds_lost_total", {"writer": writer})
+        assert 0 == registry.get_sample_value("remediator_hold_enforcements_total", {"writer": writer})
+    for verdict in VerificationVerdict:
+        assert 0 == registry.get_sample_value("remediator_verifications_total", {"verdict": verdict.value})
+    metrics.notices("slack", "Failed", 0)
+    assert 0 == registry.get_sample_value("remediator_notices_total", {"service": "slack", "result": "Failed"})
 
 
 def test_counts_notifications_alerts_and_attempts(metrics: Metrics, registry: CollectorRegistry) -> None:

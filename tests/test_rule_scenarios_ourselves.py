@@ -25,6 +25,9 @@ BUDGET = 'remediator_budget_remaining{pod="a"}'
 WAITING = 'remediator_awaiting_approval{pod="a"}'
 SUCCEEDED = 'remediator_outcomes_total{policy="canary-errors",outcome="Remediated",reason="Patched"}'
 FAILED = 'remediator_outcomes_total{policy="canary-errors",outcome="Failed",reason="ClusterUnavailable"}'
+LOST = 'remediator_holds_lost_total{pod="a",writer="kustomize-controller"}'
+VERDICT = 'remediator_verifications_total{pod="a",verdict="%s"}'
+NOTICES = 'remediator_notices_total{pod="a",service="slack",result="%s"}'
 AT_EASE: Series = {
     UP: "1x100",
     LIVE: "600x100",
@@ -32,6 +35,12 @@ AT_EASE: Series = {
     BUDGET: "5x100",
     WAITING: "0x100",
     SUCCEEDED: "0+1x100",
+    LOST: "0x100",
+    VERDICT % "Recovered": "0+1x100",
+    VERDICT % "StillReceiving": "0x100",
+    VERDICT % "NoData": "0x100",
+    NOTICES % "Sent": "0+1x100",
+    NOTICES % "Failed": "0x100",
 }
 """What a service that has nothing to complain of shows; each scenario changes some of it."""
 
@@ -68,6 +77,10 @@ DOWN = own("RemediatorDown", "critical", "2m")
 SPENT = own("RemediationBudgetSpent", "critical", "5m")
 WAITS = own("RemediationAwaitingApproval", "warning", "5m")
 FAILS = own("RemediationFailed", "critical", "5m", policy="canary-errors", reason="ClusterUnavailable")
+HOLD_LOST = own("RemediationHoldLost", "critical", "15m", writer="kustomize-controller")
+NO_HELP = own("RemediationDidNotHelp", "critical", "15m", verdict="StillReceiving")
+UNKNOWN = own("RemediationOutcomeUnknown", "warning", "15m")
+UNSENT = own("RemediatorNoticesFailing", "warning", "15m", service="slack", result="Failed")
 NO_SOURCE = own("RemediationTelemetryMissing", "warning", "3m", reporter="source")
 NO_DESTINATION = own("RemediationTelemetryMissing", "warning", "3m", reporter="destination")
 
@@ -91,6 +104,11 @@ CASES = (
     pytest.param({'remediator_budget_remaining{pod="b"}': "0x100"}, {5: [SPENT]}, id="one replica sees no budget"),
     pytest.param({WAITING: "0x16 1x16 0x60"}, {3: [], 6: [WAITS], 9: []}, id="a plan waits and is approved"),
     pytest.param({WAITING: " ".join(["NaN"] * 40)}, {5: []}, id="whether a plan waits is not known"),
+    pytest.param({LOST: "0x16 1x100"}, {3: [], 6: [HOLD_LOST], 21: []}, id="a hold is lost"),
+    pytest.param({VERDICT % "StillReceiving": "0x16 1x100"}, {3: [], 6: [NO_HELP], 21: []}, id="a patch does not help"),
+    pytest.param({VERDICT % "NoData": "0x16 1x100"}, {3: [], 6: [UNKNOWN], 21: []}, id="nobody knows whether it helps"),
+    pytest.param({NOTICES % "Failed": "0x16 1x100"}, {3: [], 6: [UNSENT], 21: []}, id="people cannot be told"),
+    pytest.param({NOTICES % "Failed": "7x100"}, {6: []}, id="people could not be told long ago"),
     pytest.param({UP: "1x16 0x60"}, {3: [], 5.5: [], 6.5: [DOWN]}, id="the only replica is down"),
     pytest.param({UP: "0x100", OTHER: "1x100"}, {10: []}, id="one of two replicas is down"),
     pytest.param({UP: "_"}, {1.5: [], 2.5: [DOWN]}, id="Prometheus does not know of the remediator"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from remediator import settings
 from remediator.errors import SettingsError
+from remediator.outcome import NoticeKind
 from remediator.settings.table import Rate
 
 ANONYMOUS = {"allow-anonymous": "true"}
@@ -52,6 +53,8 @@ class TestPrecedence:
             prometheus_url=None,
             verify_within=120.0,
             gitops_pause=False,
+            notify_file=None,
+            notify_on=tuple(kind for kind in NoticeKind if kind.usual),
             threads=16,
             max_body=4 * 2**20,
             shutdown_grace=20.0,
@@ -102,6 +105,8 @@ class TestPrecedence:
             "known-bad": "14d",
             "prometheus-url": "https://prometheus.monitoring:9090/prometheus",
             "verify-within": "5m",
+            "notify-file": "n",
+            "notify-on": "HoldLost,Applied",
             "threads": "2",
             "max-body": "512KiB",
             "shutdown-grace": "1m30s",
@@ -231,6 +236,13 @@ class TestFaults:
                 id="a mode in small letters",
             ),
             pytest.param(
+                {"notify-on": "HoldLost,Aplied"},
+                "--notify-on: 'Aplied' is no kind of notice; the kinds are HoldLost, StillReceiving, NotRecovered, "
+                "Failed, AwaitingApproval, Denied, NoData, ApprovalExpired, Applied, Undone, Released, Held, Observed, "
+                "Withdrawn, Recovered",
+                id="a notice that there is not",
+            ),
+            pytest.param(
                 {"threads": "0"}, "--threads: '0' is not a whole number from 1 to 1000", id="not a thread to serve with"
             ),
             pytest.param(
@@ -327,7 +339,8 @@ class TestFaults:
                 "REMEDIATOR_BUDGET, REMEDIATOR_CONFIG, REMEDIATOR_CONTEXT, REMEDIATOR_GITOPS_PAUSE, "
                 "REMEDIATOR_KNOWN_BAD, REMEDIATOR_KUBECONFIG, REMEDIATOR_LISTEN, "
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
-                "REMEDIATOR_NAMESPACES, REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
+                "REMEDIATOR_NAMESPACES, REMEDIATOR_NOTIFY_FILE, REMEDIATOR_NOTIFY_ON, "
+                "REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
                 "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TLS_CERT_FILE, "
                 "REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, "
                 "REMEDIATOR_VERIFY_WITHIN",

@@ -13,12 +13,13 @@ import pytest
 from benchmarks.prometheus import running_prometheus
 from remediator.errors import Conflict, NotFound, Unanswered, Unavailable
 from remediator.metrics import Metrics
-from remediator.outcome import Outcome
+from remediator.outcome import Outcome, Reason
 from remediator.pipeline.verifying import Asks, Verifying
 from remediator.policies.model import Action
 from remediator.prometheus import Prometheus
 from remediator.records.events import Tone
-from remediator.records.model import Phase, Release, Remediation, Request, Undoing
+from remediator.records.journal import Journal
+from remediator.records.model import Conclusion, Phase, Release, Remediation, Request, Undoing
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification, VerificationVerdict
@@ -477,6 +478,14 @@ class TestTelling:
         assert (level, expected.value) == (line.levelno, line.verdict)  # type: ignore[attr-defined]
         assert {expected.value: 1.0} == replica.counted
 
+    def test_a_verdict_is_heard_once_by_whoever_listens(self, world: World) -> None:
+        heard: list[str] = []
+        world.cluster.ledger.listener = lambda event: heard.append(event.reason)
+        world.replica().look(NOON + 3 * MINUTE)
+        world.replica(NOON + 3 * MINUTE).look(NOON + 4 * MINUTE)
+
+        assert ["Recovered"] == heard
+
     def test_a_crash_between_event_and_record_tells_nothing_twice(self, world: World) -> None:
         world.cluster.ledger.fails["conclude"] = Unavailable("killed here")
         world.replica(NOON + 2 * MINUTE).verifying.look()
@@ -518,6 +527,30 @@ class TestWithoutAnswer:
         assert (Verdict.NOT_VERIFIED, NOON + SECOND) == (found.verdict, found.concluded_at)
         assert "--prometheus-url" in found.message
         assert ({"NotVerified": 1.0}, {}) == (replica.counted, world.cluster.ledger.events)
+
+    def test_it_is_said_as_the_patch_is_recorded_without_a_write_of_its_own(self) -> None:
+        begun = patched(NOON)
+        planned = replace(begun, status=replace(begun.status, phase=Phase.PLANNED, applied_at=None, finished_at=None))
+        cluster, writes = cluster_of(planned), []
+        cluster.ledger.before = lambda call, _: writes.append(call)
+        Journal(cluster.ledger, lambda: NOON, verifies=False).end(
+            planned, Conclusion(Phase.APPLIED, Reason.PATCHED, "changed")
+        )
+        replica = Replica(cluster, None, Clock(NOON + SECOND))
+        replica.look(NOON + 5 * MINUTE)
+
+        assert (Verdict.NOT_VERIFIED, NOON) == (known(cluster).verdict, known(cluster).concluded_at)
+        assert (["conclude"], {}) == (writes, replica.counted)
+
+    def test_what_takes_only_mirrors_of_any_version_is_not_verified_and_says_nothing(self) -> None:
+        begun = patched(NOON)
+        accused = replace(begun.intent, suspect=replace(begun.intent.suspect, version=None))
+        planned = replace(begun, intent=accused, status=replace(begun.status, phase=Phase.PLANNED, applied_at=None))
+        cluster = cluster_of(planned)
+        ended = Journal(cluster.ledger, lambda: NOON, verifies=False).end(
+            planned, Conclusion(Phase.APPLIED, Reason.PATCHED, "changed")
+        )
+        assert (Phase.APPLIED, None) == (ended.status.phase, ended.status.verification)
 
     def test_a_prometheus_that_is_away_is_tried_again_and_then_told(
         self, world: World, caplog: pytest.LogCaptureFixture

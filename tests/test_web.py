@@ -31,9 +31,11 @@ from remediator.policies.intervals import TimeInterval
 from remediator.policies.load import PolicyStore
 from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import NOT_ENFORCED, Guards, Mode
-from remediator.records.model import Conclusion, Phase, PolicyRef
+from remediator.records.hold import Enforcement, Hold
+from remediator.records.model import Conclusion, Phase, PolicyRef, Remediation
 from remediator.settings import packaged_policies
 from remediator.traffic.view import Protocol
+from remediator.verification.model import Verification, VerificationVerdict
 from remediator.web import pages
 from remediator.web.api import EXPOSURE_PARAMETERS
 from remediator.web.body import MOST_DISCARDED
@@ -741,6 +743,28 @@ class TestPage:
         assert '<span class="bad">Failed</span><br><span class="soft">Rejected</span>' in text
         assert text.count("2026-08-01<br>11:58:00Z") == 2
         assert "http[0]: reviews subset v2 weight 10\u00a0→\u00a00" in text
+
+    def test_it_shows_whether_they_worked(self) -> None:
+        def stored(name: str, **status: Any) -> Remediation:
+            record = a_record(name)
+            return replace(record, status=replace(record.status, **status))
+
+        def found(verdict: VerificationVerdict, concluded: bool = True) -> Verification:
+            return Verification(verdict, NOON, "as the figures say", concluded_at=NOON if concluded else None)
+
+        told = Enforcement(NOON, "kubectl-edit", "7", NOON)
+        records = (
+            stored("r-1", verification=found(VerificationVerdict.STILL_RECEIVING)),
+            stored("r-2", verification=found(VerificationVerdict.RECOVERED), hold=Hold((told, told))),
+            stored("r-3", verification=found(VerificationVerdict.WITHDRAWN, concluded=False)),
+            stored("r-4", hold=Hold((told,) * 5, NOON, "kubectl-edit")),
+        )
+        text = House(cluster=FakeCluster(ledger=FakeLedger(*records))).client().get("/").text
+        assert '<span title="as the figures say" class="bad">StillReceiving</span>' in text
+        assert '<span title="as the figures say" class="good">Recovered</span>' in text
+        assert '<span class="soft">held 2 times</span>' in text
+        assert 'class="good">Withdrawn</span><br><span class="soft">asked on</span>' in text
+        assert '<span class="bad">HoldLost</span><br><span class="soft">to kubectl-edit</span>' in text
 
     def test_of_many_remediations_it_shows_the_newest(self) -> None:
         records = [

@@ -28,7 +28,7 @@ from remediator.policies.matchers import parse_matcher
 from remediator.policies.model import Action, Mode, Policy, PolicySet, TargetSpec
 from remediator.records.events import Event
 from remediator.records.gate import barred
-from remediator.records.ledger import Head, head
+from remediator.records.ledger import Head, head, unheard
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -118,6 +118,7 @@ class FakeLedger:
         self.fault = fault
         """What is wrong with the index."""
         self.read_at_source: list[str] = []
+        self.listener: Callable[[Event], None] = unheard
 
     def heads(self) -> Sequence[Head]:
         if self.fault:
@@ -159,7 +160,7 @@ class FakeLedger:
     def listed(self, namespace: str | None = None) -> Iterator[Remediation]:
         raise NotImplementedError
 
-    def announce(self, event: Event) -> None:
+    def announce(self, event: Event) -> bool:
         raise NotImplementedError
 
 

@@ -21,6 +21,7 @@ from remediator.cli.demo import demo
 from remediator.cli.explain import explain
 from remediator.cli.gate import gate
 from remediator.cli.listing import listing
+from remediator.cli.notify import notify
 from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
 from remediator.cli.plan import plan
@@ -112,6 +113,7 @@ for _command in (
     resume,
     test,
     rules,
+    notify,
     schema,
 ):
     program.add_command(_command)

@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from typing import Protocol
 
 import remediator
 from remediator import logs
@@ -16,6 +18,7 @@ from remediator.cli.address import tried
 from remediator.cli.news import PolicyNews
 from remediator.cli.outside import open_cluster
 from remediator.metrics import Metrics
+from remediator.notifying import Outbox, RecipientsFile
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
@@ -33,7 +36,20 @@ from remediator.web.parts import Parts
 from remediator.web.server import Serving, run
 from remediator.web.tls import Certificate
 
+_DRAIN_S = 5.0
+"""The most that the end waits for what people are being told."""
+
 logger = logging.getLogger(__name__)
+
+
+class Background(Protocol):
+    """What goes on besides the requests."""
+
+    def start(self) -> None:
+        """Begin; in the worker process."""
+
+    def stop(self) -> None:
+        """End."""
 
 
 def serve_with(settings: Settings) -> None:
@@ -45,25 +61,20 @@ def serve_with(settings: Settings) -> None:
     authenticator, certificate = _authenticator(settings), _certificate(settings)
     store, metrics = PolicyStore(settings.policies), Metrics()
     cluster = open_cluster(settings, metrics.kubernetes_request)
+    recipients = _recipients(settings)
     # gunicorn would try for five seconds, and end in its log.
     tried(settings.listen)
     logs.configure(sys.stderr)
     tell_settings(settings)
     executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="target")
     news = PolicyNews(store, logging.getLogger("remediator.policies"))
-    pipeline = Pipeline(cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings))
-    background = (cluster, news, *_threads(settings, pipeline))
-    parts = Parts(
-        pipeline=pipeline,
-        policies=store,
-        cluster=cluster,
-        metrics=metrics,
-        authenticator=authenticator,
-        max_body=settings.max_body,
-        clock=time.time,
-        known_bad=known_bad(settings),
-        ceiling=Mode(settings.mode),
+    pipeline = Pipeline(
+        cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings), bool(settings.prometheus_url)
     )
+    pipeline, outbox = told(pipeline, recipients, settings)
+    # The first is stopped last: what the others say at the end is told too.
+    background: tuple[Background, ...] = (*outbox, cluster, news, *_threads(settings, pipeline))
+    parts = _parts(settings, pipeline, store, authenticator)
 
     def start() -> None:
         for part in background:
@@ -75,6 +86,39 @@ def serve_with(settings: Settings) -> None:
         executor.shutdown()
 
     run(create_app(parts), _serving(settings, certificate, parts.draining, start, stop))
+
+
+def _parts(settings: Settings, pipeline: Pipeline, store: PolicyStore, authenticator: Authenticator) -> Parts:
+    return Parts(
+        pipeline=pipeline,
+        policies=store,
+        cluster=pipeline.cluster,
+        metrics=pipeline.metrics,
+        authenticator=authenticator,
+        max_body=settings.max_body,
+        clock=time.time,
+        known_bad=known_bad(settings),
+        ceiling=Mode(settings.mode),
+    )
+
+
+def _recipients(settings: Settings) -> RecipientsFile | None:
+    """Who is told; None: nobody. Raises SettingsError."""
+    if settings.notify_file is None:
+        return None
+    return RecipientsFile(settings.notify_file, frozenset(settings.notify_on))
+
+
+def told(
+    pipeline: Pipeline, recipients: RecipientsFile | None, settings: Settings
+) -> tuple[Pipeline, tuple[Outbox, ...]]:
+    """The pipeline, which tells people what it does, and what brings it to them."""
+    if recipients is None:
+        return pipeline, ()
+    outbox = Outbox(recipients, pipeline.metrics.notices, patience_s=min(_DRAIN_S, settings.shutdown_grace))
+    pipeline.cluster.ledger.listener = outbox.hear
+    logger.info("people are told what happens", extra={"recipients": recipients.described()})
+    return replace(pipeline, told=outbox.tell), (outbox,)
 
 
 def _threads(settings: Settings, pipeline: Pipeline) -> tuple[Housekeeping, Approvals, Holds, Verifying]:

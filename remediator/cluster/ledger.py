@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from remediator.cluster.watches import Watches
 from remediator.errors import AlreadyExists, NotFound, NotSynced, Unavailable
 from remediator.guards.cooldown import Made
 from remediator.records.events import Event
-from remediator.records.ledger import Head, Tally
+from remediator.records.ledger import Head, Tally, unheard
 from remediator.records.model import KIND, Remediation
 from remediator.records.status_wire import render_status
 from remediator.records.wire import RecordError, parse, render, render_spec
@@ -86,6 +86,7 @@ class KubernetesLedger:
         self._watches = watches
         self._instance = instance
         self._settled = threading.Event()  # never set: to wait by
+        self.listener: Callable[[Event], None] = unheard
 
     # -- at the source
 
@@ -154,12 +155,17 @@ class KubernetesLedger:
                     _log.warning("left out of the list of records: %s", error)
             token = answers.following(page)
 
-    def announce(self, event: Event) -> None:
-        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable."""
+    def announce(self, event: Event) -> bool:
+        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable.
+
+        Returns:
+            False: it was there.
+        """
         try:
             self._rest.post(EVENTS.path(event.target.ref.namespace), event.body(self._instance), _QUERY)
         except AlreadyExists:
-            return  # told before: its name says what happened
+            return False  # told before: its name says what happened
+        return True
 
     # -- by the index
 

@@ -20,7 +20,7 @@ from remediator.errors import AlreadyExists, Conflict, NotSynced, Rejected
 from remediator.guards.cooldown import Made
 from remediator.outcome import TargetRef
 from remediator.records.events import Event
-from remediator.records.ledger import Head, Tally
+from remediator.records.ledger import Head, Tally, unheard
 from remediator.records.model import GROUP, KIND, PLURAL, Remediation, Status
 from remediator.records.status_wire import render_status
 from remediator.records.wire import render, render_spec
@@ -53,6 +53,7 @@ class LocalLedger:
         self._archive = archive
         self._gate = gate
         self._clock = clock
+        self.listener: Callable[[Event], None] = unheard
 
     # -- at the source
 
@@ -112,8 +113,13 @@ class LocalLedger:
             if record is not None:
                 yield record
 
-    def announce(self, event: Event) -> None:
-        """Nothing: a folder keeps no Events. The record and the log say the same."""
+    def announce(self, event: Event) -> bool:  # noqa: ARG002 - the protocol's
+        """Nothing: a folder keeps no Events. The record and the log say the same.
+
+        Returns:
+            True: nobody knows whether it was told before.
+        """
+        return True
 
     # -- by the index
 

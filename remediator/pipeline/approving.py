@@ -200,6 +200,7 @@ def _ended(journal: Journal, record: Remediation, end: Conclusion, action: str) 
         note=f"{record.name}: {end.message}. Nothing was changed: {'; '.join(record.intent.changes)}",
         at=journal.now(),
         record=record.name,
+        changes=record.intent.changes,
     )
     announce(journal.ledger, [event])
     return ended

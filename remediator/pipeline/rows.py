@@ -47,6 +47,10 @@ def row_of(record: Remediation, outcome: Outcome, why: Refusal, changes: tuple[s
     )
 
 
+def unheard(_: AlertOutcome) -> None:
+    """Nobody is told of a row."""
+
+
 def reason_of(error: ClusterError) -> Reason:
     """The word for a failure that a retry can mend."""
     return Reason.NOT_SYNCED if isinstance(error, NotSynced) else Reason.UNAVAILABLE

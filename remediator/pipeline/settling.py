@@ -91,4 +91,5 @@ def _made(record: Remediation, message: str, journal: Journal) -> Event:
         note=f"changed: {message}. Alert {intent.alert.alertname}, policy {intent.policy.name}",
         at=journal.now(),
         record=record.name,
+        changes=intent.changes,
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import nan
@@ -20,12 +19,13 @@ from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline import approving, releasing
 from remediator.pipeline.approving import Answered
+from remediator.pipeline.busy import Busy
 from remediator.pipeline.execution import execute
 from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Case, Work, prepare
 from remediator.pipeline.releasing import Released
 from remediator.pipeline.resolving import note_resolved
-from remediator.pipeline.rows import Rows, row, settle
+from remediator.pipeline.rows import Rows, row, settle, unheard
 from remediator.pipeline.storm import Storm
 from remediator.pipeline.tools import Limits, Tools
 from remediator.pipeline.undoing import Ending, tell, undo
@@ -34,6 +34,7 @@ from remediator.policies.model import Mode
 from remediator.records.journal import Journal
 from remediator.records.model import Approval, Remediation, Request
 from remediator.traffic.suspect import Refusal
+from remediator.verification.model import VerificationVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,6 @@ class Clock:
     """Wall time, aware."""
     seconds: Callable[[], float] = time.perf_counter
     """For durations."""
-
-
-class Busy:
-    """What is being carried out here, so that another thread of ours leaves it alone. Safe to use from many threads."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-
-    @contextmanager
-    def at(self, name: str) -> Iterator[None]:
-        """Be at it."""
-        self._names.append(name)
-        try:
-            yield
-        finally:
-            self._names.remove(name)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +60,13 @@ class Pipeline:
     """The most that any policy may do."""
     bounds: Bounds = field(default_factory=Bounds)
     """Of the guards."""
+    verifies: bool = True
+    """Whether there is a Prometheus to ask whether patches worked."""
     storm: Storm = field(default_factory=Storm)
     busy: Busy = field(default_factory=Busy)
     """With which approved plans."""
+    told: Callable[[AlertOutcome], None] = unheard
+    """Told of each row of an answer, and of what became of approved plans; never raises."""
     clock: Clock = field(default_factory=Clock)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("remediator.outcome"))
 
@@ -139,7 +125,7 @@ class Pipeline:
     @property
     def journal(self) -> Journal:
         """The records."""
-        return Journal(self.cluster.ledger, self.clock.now)
+        return Journal(self.cluster.ledger, self.clock.now, self.verifies)
 
     def brakes(self) -> Brakes:
         """What holds the whole service back now. Never raises."""
@@ -204,6 +190,7 @@ class Pipeline:
         by = approval.by if approval else ""
         logs.outcome(self.log, answered.row, duration_s=self.clock.seconds() - begun, asked_by=by)
         self.metrics.outcome(answered.row)
+        self.told(answered.row)
 
     def _approved(self, record: Remediation, begun: float) -> Answered:
         ref = record.intent.target.ref
@@ -264,12 +251,15 @@ class Pipeline:
         """Time from the request, and from the alert's start, to the patch; once a patch."""
         age = (self.clock.now() - min(case.alert.starts_at for case in cases)).total_seconds()
         self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
+        if not self.verifies:
+            self.metrics.verification(VerificationVerdict.NOT_VERIFIED)
 
     def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:
         duration = self.clock.seconds() - begun
         for outcome in rows:
             logs.outcome(self.log, outcome, group_key=notification.group_key, duration_s=duration)
             self.metrics.outcome(outcome)
+            self.told(outcome)
         for alert in notification.alerts:
             self.metrics.alert(alert.status)
             if alert.heartbeat:

@@ -1,4 +1,8 @@
-"""Tells the target's story as Events. They are for people: one that cannot be written changes nothing else."""
+"""Tells the target's story as Events. They are for people: one that cannot be written changes nothing else.
+
+Whoever writes an Event tells its listener too, so that of several replicas one does. One that cannot be written is told
+all the same.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +26,29 @@ _log = logging.getLogger(__name__)
 
 
 def announce(ledger: Ledger, events: Iterable[Event]) -> None:
-    """Write the Events; those that are there already stay."""
+    """Write the Events, and tell the listener of those that are new; those that are there already stay."""
     for event in events:
-        error = _announced(ledger, event)
-        if isinstance(error, Retriable):  # once more: nobody else will come to write it
-            error = _announced(ledger, event)
-        if error is not None:
-            _log.warning("no Event %s on %s: %s", event.reason, event.target.ref, error)
+        if _is_news(ledger, event):
+            ledger.listener(event)
 
 
-def _announced(ledger: Ledger, event: Event) -> ClusterError | None:
+def _is_news(ledger: Ledger, event: Event) -> bool:
+    """Write an Event; False: somebody has told it before."""
+    found = _announced(ledger, event)
+    if isinstance(found, Retriable):  # once more: nobody else will come to write it
+        # What is there by now may have been written by the first try.
+        found = _announced(ledger, event) or True
+    if isinstance(found, ClusterError):
+        _log.warning("no Event %s on %s: %s", event.reason, event.target.ref, found)
+        return True
+    return found
+
+
+def _announced(ledger: Ledger, event: Event) -> ClusterError | bool:
     try:
-        ledger.announce(event)
+        return ledger.announce(event)
     except ClusterError as error:
         return error
-    return None
 
 
 def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Event | None:
@@ -58,6 +70,7 @@ def event_of(case: Case, row: AlertOutcome, target: Target, now: datetime) -> Ev
         note=note,
         at=now,
         record=row.remediation,
+        changes=row.changes,
     )
 
 
@@ -82,6 +95,7 @@ def hold_event(record: Remediation, said: AlertOutcome, subject: tuple[str, ...]
         note=said.message,
         at=now,
         record=record.name,
+        changes=said.changes,
     )
 
 
@@ -101,4 +115,5 @@ def undo_event(record: Remediation, request: Request, said: AlertOutcome, now: d
         note=f"{said.message} (asked for by {request.by}{why})",
         at=now,
         record=record.name,
+        changes=said.changes,
     )

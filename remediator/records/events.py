@@ -49,6 +49,8 @@ class Event:
     at: datetime
     record: str | None = None
     """The remediation's name."""
+    changes: tuple[str, ...] = ()
+    """Those that `note` names one after the other, joined by `; `."""
 
     @property
     def name(self) -> str:

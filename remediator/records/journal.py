@@ -28,6 +28,7 @@ from remediator.records.moments import moments
 from remediator.records.naming import Key
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
+from remediator.verification.steps import unasked
 
 _ATTEMPTS = 8
 """How often a status is written that others keep changing."""
@@ -61,6 +62,8 @@ class Journal:
 
     ledger: Ledger
     now: Callable[[], datetime]
+    verifies: bool = True
+    """Whether somebody finds out later whether a patch worked; if not, the record says so as it ends."""
 
     def begin(self, key: Key, draft: Draft, after: Remediation | None = None) -> Begun:
         """Write the intent, or find the one that was written.
@@ -118,7 +121,7 @@ class Journal:
             same = (there.phase, there.reason, there.message) == (end.phase, end.reason, end.message)
             if overtaken or (same and not is_news):
                 return None
-            return current.ended(end, now)
+            return self._unasked(current.ended(end, now), now)
 
         return self._written(record, ended, sent=sent)
 
@@ -239,6 +242,12 @@ class Journal:
         """The last turn of a remediation that the index knows of; 0 for none."""
         found = self.ledger.answering(key.fingerprint, key.starts_at)
         return max((key.turn(each.name) for each in found), default=0)
+
+    def _unasked(self, record: Remediation, now: datetime) -> Remediation:
+        """The record, which says that nobody will ask whether it worked, where that is so."""
+        if self.verifies or moments(record).unverified_at is None:
+            return record
+        return replace(record, status=replace(record.status, verification=unasked(now)))
 
     def _written(
         self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False

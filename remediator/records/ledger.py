@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -69,8 +69,15 @@ def head(record: Remediation) -> Head:
     )
 
 
+def unheard(_: Event) -> None:
+    """The listener where nobody listens."""
+
+
 class Ledger(Protocol):
     """Keeps records. Raises errors of ours (errors.ClusterError) and nothing else."""
+
+    listener: Callable[[Event], None]
+    """Told of each Event that the pipeline tells (pipeline.telling) and that nobody has told before. Never raises."""
 
     # -- at the source
 
@@ -109,8 +116,12 @@ class Ledger(Protocol):
             Forbidden, Retriable.
         """
 
-    def announce(self, event: Event) -> None:
-        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable."""
+    def announce(self, event: Event) -> bool:
+        """Store an Event; one that is there already stays. Raises Forbidden, Rejected, NotFound, Retriable.
+
+        Returns:
+            False: it was there, so somebody has told it before.
+        """
 
     # -- by the index: no request is made
 

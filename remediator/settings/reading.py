@@ -9,6 +9,7 @@ from pathlib import Path
 
 import remediator
 from remediator.errors import SettingsError
+from remediator.outcome import NoticeKind
 from remediator.settings.sources import Given, Givens, gather
 from remediator.settings.table import TABLE, Rate, Setting
 
@@ -37,13 +38,15 @@ class Settings:
     max_alert_age: float
     """Seconds; 0: any age will do."""
     approve_within: float
-    gitops_pause: bool
     """Seconds."""
+    gitops_pause: bool
     known_bad: float
     """Seconds; 0: as long as there is the record."""
     prometheus_url: str | None
     verify_within: float
     """Seconds."""
+    notify_file: Path | None
+    notify_on: tuple[NoticeKind, ...]
     threads: int
     max_body: int
     """Bytes."""
@@ -80,7 +83,7 @@ def read(flags: Mapping[str, str | Sequence[str]], environ: Mapping[str, str], *
 
 
 def shown(settings: Settings) -> dict[str, object]:
-    """Every setting by its name, as plain values. None is secret: of a token, only its file is named."""
+    """Every setting by its name, as plain values. None is secret: of tokens and recipients, only the file is named."""
     return {setting.name: _plain(getattr(settings, setting.field)) for setting in TABLE}
 
 
@@ -121,7 +124,7 @@ def _default(setting: Setting) -> object:
     if setting.name == "policies":
         return (packaged_policies(),)
     if setting.many:
-        return ()
+        return tuple(setting.parse(text) for text in setting.default.split(",") if text)
     return setting.parse(setting.default) if setting.default else None
 
 

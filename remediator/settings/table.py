@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from remediator.outcome import NoticeKind
+
 PREFIX = "REMEDIATOR_"
 CONFIG = "config"
 """The flag and variable that name the file; no key of the file itself."""
@@ -179,6 +181,12 @@ def _verify_within(text: str) -> float:
     return seconds
 
 
+def _notice(text: str) -> NoticeKind:
+    if text not in tuple(NoticeKind):
+        raise ValueError(f"is no kind of notice; the kinds are {', '.join(NoticeKind)}")
+    return NoticeKind(text)
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -255,6 +263,21 @@ TABLE = (
         "DURATION",
     ),
     Setting("gitops-pause", _switch, "false", "Tell Flux to leave alone what is held, on the live object."),
+    Setting(
+        "notify-file",
+        Path,
+        "",
+        "Who is told what happened: apprise's URLs, one a line. They are secrets. Without it: nobody.",
+        "FILE",
+    ),
+    Setting(
+        "notify-on",
+        _notice,
+        ",".join(kind for kind in NoticeKind if kind.usual),
+        "What they are told, where a line of that file does not say it itself.",
+        "KIND,...",
+        many=True,
+    ),
     Setting("threads", _threads, "16", "How many requests are served at the same time.", "N"),
     Setting("max-body", _size, "4MiB", "The largest request that is read.", "SIZE"),
     Setting("shutdown-grace", _grace, "20s", "How long requests may take to finish after SIGTERM.", "DURATION"),

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from remediator.alerts import decode
 from remediator.alerts.values import mapping, required, text, texts
-from remediator.errors import NotificationError
+from remediator.errors import ClusterError, NotificationError
 from remediator.pipeline.gating import Answer, ask
 from remediator.records.gate import Candidate
 from remediator.records.times import micro_time
@@ -42,7 +42,13 @@ def gate_routes(parts: Parts) -> Blueprint:
     blueprint = Blueprint("gate", __name__, url_prefix="/api/v1/gate")
 
     def answered(candidate: Candidate) -> Answer:
-        return ask(parts.cluster.ledger, candidate, datetime.fromtimestamp(parts.clock(), UTC), parts.known_bad)
+        try:
+            answer = ask(parts.cluster.ledger, candidate, datetime.fromtimestamp(parts.clock(), UTC), parts.known_bad)
+        except ClusterError:
+            parts.metrics.gate(None)
+            raise
+        parts.metrics.gate(answer.go)
+        return answer
 
     @blueprint.get("", endpoint="query")
     def query() -> ResponseReturnValue:

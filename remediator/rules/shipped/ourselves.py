@@ -55,6 +55,10 @@ def our_group(parameters: Parameters) -> RuleGroup:
         _FAILURE,
         _BUDGET_SPENT,
         _AWAITING_APPROVAL,
+        _HOLD_LOST,
+        _DID_NOT_HELP,
+        _OUTCOME_UNKNOWN,
+        _NOTICES_FAILING,
         _telemetry_missing(parameters),
         _down(parameters),
         _WATCHDOG,
@@ -92,6 +96,48 @@ _AWAITING_APPROVAL = OwnAlert(
     summary="a remediation waits for a person's yes",
     description="{{ $value | humanize }} of them: `remediator list --phase AwaitingApproval`, then `remediator "
     "approve` or `reject`. Without either they expire.",
+)
+
+# The series of what follows are there from the start, so that `increase` sees the first.
+_HOLD_LOST = OwnAlert(
+    name="RemediationHoldLost",
+    expression="sum by (writer) (increase(remediator_holds_lost_total[15m])) > 0",
+    severity="critical",
+    summary="a suspect has its traffic again: {{ $labels.writer }} gave it back too often, and the hold was given up",
+    description="Nothing more is done to take it away. Stop the writer, then take the traffic away by hand.",
+    window="15m",
+)
+
+_DID_NOT_HELP = OwnAlert(
+    name="RemediationDidNotHelp",
+    expression="""
+sum by (verdict) (
+  increase(remediator_verifications_total{verdict=~"StillReceiving|NotRecovered"}[15m])
+) > 0""",
+    severity="critical",
+    summary="a remediation was made, and it did not help: {{ $labels.verdict }}",
+    description="StillReceiving: the suspect gets traffic by another way. NotRecovered: it gets none, and the service "
+    "fails all the same.",
+    window="15m",
+)
+
+_OUTCOME_UNKNOWN = OwnAlert(
+    name="RemediationOutcomeUnknown",
+    expression='sum(increase(remediator_verifications_total{verdict="NoData"}[15m])) > 0',
+    severity="warning",
+    summary="a remediation was made, and nobody can tell whether it helped",
+    description="Prometheus did not answer, or has no data of the service.",
+    window="15m",
+)
+
+_NOTICES_FAILING = OwnAlert(
+    name="RemediatorNoticesFailing",
+    expression='sum by (service, result) (increase(remediator_notices_total{result!="Sent"}[15m])) > 0',
+    severity="warning",
+    summary="people could not be told by {{ $labels.service }} what the remediator did",
+    description="The log names what they were not told. Failed: it was not taken, however often it was tried. Dropped: "
+    "too much waited.",
+    window="15m",
 )
 
 
