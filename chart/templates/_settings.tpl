@@ -22,6 +22,9 @@
 {{- if include "remediator.hasToken" . }}
 - --token-file=/etc/remediator/token/token
 {{- end }}
+{{- if .Values.notifications.existingSecret }}
+- --notify-file=/etc/remediator/notifications/recipients
+{{- end }}
 {{- if .Values.tls.enabled }}
 - --tls-cert-file=/etc/remediator/tls/tls.crt
 - --tls-key-file=/etc/remediator/tls/tls.key

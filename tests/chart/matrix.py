@@ -48,6 +48,10 @@ FACTORS: Mapping[str, tuple[Json, ...]] = {
         {"tls": {"enabled": True, "certManager": {"enabled": True, "issuerRef": {"name": "ours"}}}},
     ),
     "token": ({}, {"token": {"existingSecret": "given", "key": "bearer"}}, {"settings": {"allow-anonymous": True}}),
+    "notifications": (
+        {},
+        {"notifications": {"existingSecret": "given", "key": "urls"}, "settings": {"notify-on": ["Held"]}},
+    ),
     "policies": (
         {},
         {"policies": {"set": "development"}},

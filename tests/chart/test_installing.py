@@ -71,8 +71,15 @@ def test_the_token_stays_the_same_for_ever(installation: Installation) -> None:
     assert first == installation.token("monitoring")
     assert "--mode=Observe" not in installation.args()
 
-    upgraded = ("upgrade", RELEASE, str(installation.chart))
-    installation.run(*upgraded, values=VALUES | {"settings": {"mode": "Observe"}})
+    upgrade = (
+        "upgrade",
+        RELEASE,
+        str(installation.chart),
+        "--reset-then-reuse-values",
+        "--set",
+        "settings.mode=Observe",
+    )
+    installation.run(*upgrade)
     assert [first, first] == [installation.token(), installation.token("monitoring")]
     assert "--mode=Observe" in installation.args()
 

@@ -233,10 +233,16 @@ def test_the_service_takes_its_flags_and_says_what_the_values_say(cases: list[Ca
         assert isinstance(told, dict)
         names = {setting.name: setting for setting in settings.TABLE}
         for name, value in told.items():
-            expected = names[name].parse(str(value).lower() if isinstance(value, bool) else str(value))
+            parse = names[name].parse
+            expected = (
+                tuple(map(parse, value))
+                if isinstance(value, list)
+                else parse(str(value).lower() if isinstance(value, bool) else str(value))
+            )
             assert expected == getattr(found, names[name].field)
         assert tuple(case.has("rbac.namespaces")) == found.namespaces  # type: ignore[arg-type]
         assert bool(case.has("tls.enabled")) == bool(found.tls_cert_file)
+        assert bool(case.has("notifications.existingSecret")) == bool(found.notify_file)
 
 
 @pytest.mark.parametrize(

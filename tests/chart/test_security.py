@@ -183,6 +183,9 @@ def test_with_everybody_taken_out_only_helm_test_is_left() -> None:
             id="Prometheus, where it is asked",
         ),
         pytest.param(
+            at("notifications.existingSecret", "given"), [{53}, {443, 6443}, {443, 465, 587}], id="those who are told"
+        ),
+        pytest.param(
             {"networkPolicy": {"apiServer": {"ports": [6443]}, "dnsPorts": [53, 5353]}},
             [{53, 5353}, {6443}],
             id="as the values say",
