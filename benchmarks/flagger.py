@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -37,6 +39,7 @@ Json = dict[str, Any]
 INTERVAL_S: Final = 10
 """Flagger's least."""
 _PATIENCE_S: Final = 180.0
+_POLLS: Final = 200
 _MERGE: Final = "application/merge-patch+json"
 _DEPLOYMENTS: Final = "/apis/apps/v1/namespaces/shop/deployments"
 _CANARY: Final = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/reviews"
@@ -54,6 +57,8 @@ class Result:
     """Until the service says in its log that Flagger was told."""
     withdrawn: float
     """Until the canary's weight is 0."""
+    polls: tuple[float, ...]
+    """Of the hook alone, over connections of their own: seconds each."""
 
 
 def main() -> int:
@@ -69,6 +74,8 @@ def main() -> int:
     print(f"alert sent → answered to Alertmanager     {result.offered:8.3f} s")
     print(f"alert sent → Flagger told to roll back    {result.answered:8.3f} s  (its interval is {INTERVAL_S} s)")
     print(f"alert sent → the canary's weight is 0     {result.withdrawn:8.3f} s")
+    polls = result.polls
+    print(f"the hook alone, {len(polls)} times: median {median(polls):.4f} s, at most {max(polls):.4f} s")
     return 0
 
 
@@ -120,7 +127,22 @@ class World:
         assert before.get("annotations") == after.get("annotations"), "somebody has annotated Flagger's object"
         _, record = self._service.ask("GET", f"/api/v1/remediations/shop/{outcome['remediation']}")
         assert (record["status"]["phase"], record["spec"]["lever"]) == ("Applied", "Flagger"), record
-        return Result(offered, answered, withdrawn)
+        return Result(offered, answered, withdrawn, self._polls(record["spec"]["rollback"]["checksum"]))
+
+    def _polls(self, checksum: str) -> tuple[float, ...]:
+        """Ask as Flagger does, for this revision and for another, in turn."""
+        asked = {"name": "reviews", "namespace": "shop", "phase": "Progressing"}
+        found = []
+        for number in range(_POLLS):
+            body = json.dumps(asked | {"checksum": (checksum, "another")[number % 2]}).encode()
+            begin = monotonic()
+            with contextlib.closing(self._service.client()) as client:
+                client.request("POST", "/flagger/rollback", body, self._service.headers)
+                answer = client.getresponse()
+                assert answer.status == (200, 404)[number % 2]
+                assert answer.read() == b""
+            found.append(monotonic() - begin)
+        return tuple(found)
 
     def _deliver(self, began: datetime) -> Json:
         found = alert(labels(name="reviews-canary"), fingerprint=_FINGERPRINT) | {"startsAt": began.isoformat()}

@@ -7,23 +7,35 @@ Reference: fluxcd/flagger v1.44 pkg/controller/webhook.go. A status up to 202 is
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from flask.testing import FlaskClient
 
 from remediator.errors import NotSynced, Unavailable
 from remediator.metrics import Metrics
 from remediator.owners import Canary, read_canary
 from remediator.owners.checksum import checksum
+from remediator.owners.rollback import HOOK_PATH
 from remediator.web.auth import hook_token
 from tests.builders import Json, flagger_canary
 from tests.web_fakes import FakeRollbacks, House, token_file
 
 HOOK = "/flagger/rollback"
+PAGE = Path(__file__).parents[1] / "docs" / "flagger.md"
 TRIAL = ("shop", "reviews", "6657cd9495")
 ASKED = {"name": "reviews", "namespace": "shop", "phase": "Progressing", "checksum": "6657cd9495"}
+
+
+def page_canary() -> Json:
+    """The manifest of docs/flagger.md."""
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    found: Json = yaml.safe_load(block)
+    return found
 
 
 def client(*condemned: Any, **more: Any) -> FlaskClient:
@@ -226,3 +238,9 @@ def test_the_old_name_of_the_analysis_is_read_too() -> None:
     assert (20, False) == (read_canary(body).interval.total_seconds(), read_canary(body).skips_analysis)
     del body["spec"]["canaryAnalysis"]
     assert read_canary(body).skips_analysis
+
+
+def test_the_canary_of_the_page_asks_here() -> None:
+    found = read_canary(page_canary())
+    (url,) = found.rollback_urls
+    assert (HOOK_PATH + "/HOOK-TOKEN", 15) == (urlsplit(url).path, found.interval.total_seconds())
