@@ -85,8 +85,8 @@ class Trial:
         made.run("stable-1", "v1", "old", MENDED)
         return made
 
-    def run(self, name: str, version: str, pod_hash: str, digest: str) -> None:
-        """A pod behind its service that runs this image."""
+    def run(self, name: str, version: str, pod_hash: str, digest: str, *, service: str = "") -> None:
+        """A pod behind its service, or another one, that runs this image."""
         app = self.bodies["Rollout"]["metadata"]["name"]
         made = builders.pod(name, self.namespace, **{"app": app, "version": version, POD_HASH: pod_hash})
         pods = f"{CORE}/namespaces/{self.namespace}/pods"
@@ -96,7 +96,7 @@ class Trial:
         self.shop.server.request("PUT", f"{pods}/{name}/status", body)
         behind = builders.endpoint("10.0.0.1", name, ready=True)
         behind["targetRef"]["namespace"] = self.namespace
-        found = builders.endpoint_slice(behind, service=app, namespace=self.namespace, name=f"{app}-{name}")
+        found = builders.endpoint_slice(behind, service=service or app, namespace=self.namespace, name=f"{app}-{name}")
         self.shop.server.request("POST", f"{SLICES}/namespaces/{self.namespace}/endpointslices", found)
 
     def _write_account(self) -> None:
@@ -305,11 +305,14 @@ def test_a_mirror_of_a_split_by_host_goes_with_the_update(shop: Shop) -> None:
         "mirrorPercentage": {"value": 50},
     }
     trial.route(lambda http: http.insert(0, mirror))
+    trial.run("canary-1", "v2", "new", BAD, service=trial.host)
     trial.known()
 
     outcome = trial.deliver("v2", begun)
     assert ("Applied", "Aborted") == (outcome["outcome"], outcome["reason"]), outcome
     assert ["RemoveMirrors"] == trial.record["spec"]["actions"]
+    wait_until(lambda: "images" in trial.record["status"], "the pods of the canary's own service", DEADLINE_S)
+    assert [BAD] == [each["digest"] for each in trial.record["status"]["images"]["found"]]
     trial.route(lambda http: http.pop(0))
     wait_until(lambda: trial.verdict == "Unrouted", "it is seen by the routes", DEADLINE_S)
 

@@ -35,9 +35,8 @@ def identify(cluster: Cluster, record: Remediation, now: datetime) -> Images | N
     Raises:
         ClusterError: it could not be asked.
     """
-    try:
-        live = cluster.read(record.intent.target.ref)
-    except NotFound:
+    live = _live(cluster, record)
+    if live is None:
         return None
     found: list[Image] = []
     complete = True
@@ -46,6 +45,17 @@ def identify(cluster: Cluster, record: Remediation, now: datetime) -> Images | N
         complete = complete and bool(ran) and all(each.digest for each in ran)
         found += _images(suspect, ran)
     return Images(now, tuple(found[:_MOST]), complete and len(found) <= _MOST) if found else None
+
+
+def _live(cluster: Cluster, record: Remediation) -> Snapshot | None:
+    """The target, by the index; past it where a Rollout drives it: that alone tells which of its subsets is which."""
+    target = record.intent.target
+    live = cluster.find(target.ref)
+    try:
+        live = cluster.read(target.ref) if live is not None and live.driving.rollouts else live
+    except NotFound:
+        return None
+    return live if live is not None and live.routing.uid == target.uid else None
 
 
 def _images(suspect: Suspect, ran: Iterable[Ran]) -> Iterator[Image]:
