@@ -50,6 +50,7 @@ REFUSED = {
     "a setting that the chart gives itself": Wrong(
         at("settings.token-file", "/token"), "at '/settings': additional properties 'token-file' not allowed"
     ),
+    "a part that is taken away": Wrong({"tls": None}, "missing property 'tls'"),
     "a text for a number": Wrong({"replicas": "two"}, "at '/replicas': got string, want integer"),
     "no replica": Wrong({"replicas": 0}, "at '/replicas': minimum: got 0, want 1"),
     "a text for a switch": Wrong(
@@ -161,6 +162,20 @@ def test_all_contradictions_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("values", [{"global": {"region": "eu"}, "enabled": True}], ids=["of a chart around it"])
 def test_what_a_chart_around_it_sets_is_no_mistake(values: Json) -> None:
+    assert render(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"monitoring": {"labels": {"release": None}}}, id="a label"),
+        pytest.param({"resources": {"limits": None}}, id="the limits"),
+        pytest.param(
+            {"livenessProbe": {"timeoutSeconds": None}}, id="a number of a probe, for Kubernetes' own default"
+        ),
+    ],
+)
+def test_what_may_be_taken_away_by_null(values: Json) -> None:
     assert render(values)
 
 
