@@ -40,6 +40,7 @@ class Reason(StrEnum):
     LABEL_MISSING = "LabelMissing"
     NO_STABLE_DESTINATION = "NoStableDestination"
     NOT_SEPARABLE = "NotSeparable"
+    RULES_UNKNOWN = "RulesUnknown"
     SUSPECT_IS_STABLE = "SuspectIsStable"
     UNSAFE_PLAN = "UnsafePlan"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import hypothesis
 import pytest
 
+from remediator.cluster.area import Area
 from remediator.cluster.kubernetes import KubernetesCluster
 from tests.processes import Missing
 from tests.real_world import QUICK, RealWorld, Start, cleared, rest_of
@@ -61,6 +62,8 @@ def start(api_server: ApiServer) -> Iterator[Start]:
 
         def started(user: str = "admin", *, port: int | None = None, **options: Any) -> RealWorld:
             rest = rest_of(api_server, user, port=port, read_timeout=2)
+            if "namespaces" in options:
+                options["area"] = Area(options.pop("namespaces"))
             cluster = KubernetesCluster(rest, **{"pace": QUICK} | options)
             stack.callback(cluster.stop)
             cluster.start()

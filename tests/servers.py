@@ -26,6 +26,14 @@ from tests.processes import Process, binary, free_port, wait_until
 
 Json = dict[str, Any]
 
+_AUDIT: Json = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
+"""What ServiceAccounts ask for, and by which role they may."""
+
 
 class _AlreadyThere(Exception):
     """There is an object of this name."""
@@ -50,6 +58,11 @@ class ApiServer:
     @property
     def token(self) -> str:
         return self.tokens["admin"]
+
+    @property
+    def audit_log(self) -> Path:
+        """What ServiceAccounts asked for, a line of JSON each; there is none without `audited`."""
+        return self.folder / "audit.log"
 
     @property
     def ca_file(self) -> Path:
@@ -87,19 +100,26 @@ class ApiServer:
             "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority-data": authority}}],
             "users": [{"name": user, "user": {"token": self.tokens[user]}}],
         }
-        path = self.folder / f"kubeconfig-{user}-{port or self.port}"
+        # A colon would make several paths of it.
+        path = self.folder / f"kubeconfig-{user.replace(':', '-')}-{port or self.port}"
         path.write_text(yaml.safe_dump(config))
         return path
 
     def request(
-        self, method: str, path: str, body: Json | None = None, *, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        content_type: str = "application/json",
+        user: str = "admin",
     ) -> Json:
-        """Make a request as the administrator. Raises urllib.error.HTTPError."""
+        """Make a request as the administrator, or another user. Raises urllib.error.HTTPError."""
         request = urllib.request.Request(
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": content_type},
+            headers={"Authorization": f"Bearer {self.tokens[user]}", "Content-Type": content_type},
         )
         context = ssl.create_default_context(cafile=str(self.ca_file))
         with urllib.request.urlopen(request, timeout=30, context=context) as answer:
@@ -190,14 +210,14 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def running_api_server(istio: Path | None = ISTIO, *, ours: bool = True) -> Iterator[ApiServer]:
+def running_api_server(istio: Path | None = ISTIO, *, ours: bool = True, audited: bool = False) -> Iterator[ApiServer]:
     """A fresh API server, with VirtualService and DestinationRule as in the file `istio`, and with our own
-    kinds if `ours`. Raises Missing."""
+    kinds if `ours`; with `audited` it keeps a log of what ServiceAccounts ask for. Raises Missing."""
     definitions = crds(istio, "virtualservices", "destinationrules") if istio else []
     definitions += our_crds() if ours else []
     binaries = [binary("KUBEBUILDER_ASSETS", name) for name in ("etcd", "kube-apiserver")]
     with tempfile.TemporaryDirectory(prefix="api-server-") as folder:
-        server = _prepared(Path(folder), *binaries)
+        server = _prepared(Path(folder), *binaries, *(_audit(Path(folder)) if audited else ()))
         try:
             server.etcd.start()
             server.start()
@@ -207,8 +227,15 @@ def running_api_server(istio: Path | None = ISTIO, *, ours: bool = True) -> Iter
             server.stop()
 
 
-def _prepared(folder: Path, etcd: str, kube_apiserver: str) -> ApiServer:
-    """Both servers, not started yet."""
+def _audit(folder: Path) -> tuple[str, ...]:
+    """The flags that make the API server log what _AUDIT says; the policy is written."""
+    path = folder / "audit.yaml"
+    path.write_text(yaml.safe_dump(_AUDIT))
+    return f"--audit-policy-file={path}", f"--audit-log-path={folder / 'audit.log'}"
+
+
+def _prepared(folder: Path, etcd: str, kube_apiserver: str, *more: str) -> ApiServer:
+    """Both servers, not started yet; `more` are flags of the API server."""
     etcd_url, peers, port = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}", free_port()
     tokens = {user: secrets.token_hex(16) for user in ("admin", "guest")}
     (folder / "tokens.csv").write_text(
@@ -242,6 +269,7 @@ def _prepared(folder: Path, etcd: str, kube_apiserver: str) -> ApiServer:
         # No controllers run here, so no namespace would ever get the default ServiceAccount that this one wants.
         "--disable-admission-plugins=ServiceAccount",
         "--profiling=false",
+        *more,
     )
     return ApiServer(
         folder, port, etcd_url, Process(store, folder / "etcd.log"), Process(api, folder / "api.log"), tokens

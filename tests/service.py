@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from remediator.cluster.permissions import permissions
 from tests.builders import policy
 from tests.processes import Process, children, free_port, wait_until
 
@@ -36,24 +37,7 @@ ANY_EVIDENCE = ("--max-alert-age", "0", "--budget", "off")
 """The same for what the service is told: the alerts of tests began long ago, and there are many."""
 
 
-def _may(group: str, resource: str, *verbs: str) -> Json:
-    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
-
-
-PERMISSIONS = (
-    _may("networking.istio.io", "virtualservices", "get", "list", "watch", "patch"),
-    _may("networking.istio.io", "destinationrules", "list", "watch"),
-    _may("", "namespaces", "list", "watch"),
-    _may("flagger.app", "canaries", "list", "watch"),
-    _may("argoproj.io", "rollouts", "get", "list", "watch"),
-    _may("argoproj.io", "rollouts/status", "patch"),
-    _may("discovery.k8s.io", "endpointslices", "list"),
-    _may("", "pods", "list"),
-    _may("remediator.io", "remediations", "get", "list", "watch", "create", "patch", "delete"),
-    _may("remediator.io", "remediations/status", "patch"),
-    _may("remediator.io", "pauses", "list", "watch"),
-    _may("events.k8s.io", "events", "create"),
-)
+PERMISSIONS = tuple(each.rule.render() for each in permissions().service)
 """All that the service may do."""
 
 

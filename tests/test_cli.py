@@ -26,6 +26,7 @@ from remediator.cli import news, situation
 from remediator.cli.main import program
 from tests import builders
 from tests.contract import manifest
+from tests.permissions_page import tables
 from tests.processes import free_port
 from tests.real_world import Start
 from tests.servers import ApiServer
@@ -768,7 +769,7 @@ def table() -> Iterator[str]:
         yield f"| `{flag}` | `{setting.variable}` | {default} | {setting.help} |"
 
 
-PAGES = {"cli.md": commands, "settings.md": table}
+PAGES = {"cli.md": commands, "settings.md": table, "permissions.md": tables}
 _GENERATED = re.compile(r"(?<=<!-- made from the code -->\n).*(?=<!-- to here -->)", re.DOTALL)
 
 

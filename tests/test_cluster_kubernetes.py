@@ -15,9 +15,10 @@ from remediator.cluster.kubernetes import KubernetesCluster
 from remediator.cluster.rest import Rest
 from remediator.errors import Forbidden, NotSynced, Rejected, Unauthenticated, Unavailable
 from remediator.guards.stable_ready import Readiness
+from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Edit
 from remediator.traffic.view import Destination, RouteChange
-from tests.builders import Json, destination_rule, endpoint, endpoint_slice, pod
+from tests.builders import Json, destination, destination_rule, endpoint, endpoint_slice, pod, split, virtual_service
 from tests.contract import (
     REF,
     REVIEWS,
@@ -210,9 +211,10 @@ def test_without_istio_it_says_so(api_server: ApiServer) -> None:
 
 
 def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_server: ApiServer) -> None:
-    api_server.allow("guest", may_read("DestinationRule", "Namespace", "Pause"))
-    api_server.namespace("shop")
-    api_server.allow("guest", may_read("VirtualService", "Remediation"), namespace="shop")
+    api_server.allow("guest", may_read("Pause"), may_read("Namespace") | {"resourceNames": ["shop"]})
+    api_server.namespace("shop", "istio-system")
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation"), namespace="shop")
+    api_server.allow("guest", may_read("DestinationRule"), namespace="istio-system")
     world = start("guest", namespaces=("shop",))
     world.eventually(lambda: world.cluster.health().synced)
     elsewhere = canary()
@@ -224,13 +226,17 @@ def test_names_are_watched_one_by_one_with_a_role_in_each(start: Start, api_serv
     world.eventually(lambda: not world.cluster.routing())
 
 
-def test_with_names_too_it_needs_to_read_the_rules_of_all_namespaces(start: Start, api_server: ApiServer) -> None:
+def test_with_names_too_it_needs_to_read_the_rules_of_the_root_namespace(start: Start, api_server: ApiServer) -> None:
     """A rule that may not be read would pass for one that is not there."""
-    api_server.allow("guest")
-    api_server.namespace("shop")
-    api_server.allow("guest", may_read("VirtualService", "DestinationRule"), namespace="shop")
+    api_server.allow("guest", may_read("Pause", "Namespace"))
+    api_server.namespace("shop", "istio-system")
+    api_server.allow("guest", may_read("VirtualService", "DestinationRule", "Remediation"), namespace="shop")
+    api_server.allow("guest", namespace="istio-system")
     world = start("guest", namespaces=("shop",))
-    missing = r"destinationrules\.networking\.istio\.io in all namespaces not listed yet: no permission to list"
+    missing = (
+        r"destinationrules\.networking\.istio\.io in istio-system not listed yet: no permission to list .*"
+        r"; grant list and watch by a Role in istio-system \(remediator schema --rbac"
+    )
     wait_until(lambda: re.search(missing, world.cluster.health().detail), "permission named", timeout=10)
     with pytest.raises(NotSynced, match=missing):
         world.cluster.routing_to(REVIEWS)
@@ -248,7 +254,7 @@ def test_what_namespaces_say_of_the_mode_has_to_be_known(start: Start, api_serve
 
 
 @pytest.mark.parametrize("namespaces", [pytest.param(("shop",), id="a name"), pytest.param(("sho?",), id="a glob")])
-def test_a_rule_of_a_namespace_that_is_not_named_counts(start: Start, namespaces: tuple[str, ...]) -> None:
+def test_a_rule_of_the_root_namespace_counts_though_it_is_not_named(start: Start, namespaces: tuple[str, ...]) -> None:
     """Here v2 is the name of the good version's subset; by its name alone it would be the accused one."""
     world = start(namespaces=namespaces)
     world.create(manifest(destination_rule(REVIEWS, namespace="istio-system", name="mesh", v2="v1", green="v2")))
@@ -258,6 +264,39 @@ def test_a_rule_of_a_namespace_that_is_not_named_counts(start: Start, namespaces
     for found in (*world.cluster.routing_to(REVIEWS), world.cluster.read(REF)):
         assert frozenset({"v1"}) == found.rules.versions(REVIEWS, "v2", "shop")
         assert frozenset({"v2"}) == found.rules.versions(REVIEWS, "green", "shop")
+
+
+def test_a_host_of_a_namespace_that_is_not_watched_is_not_told_by_what_is(start: Start) -> None:
+    world = start(namespaces=("shop",))
+    bank = Host("reviews.bank.svc.cluster.local")
+    world.create(manifest(destination_rule(bank, namespace="bank", name="its-own", v2="v1")))
+    world.create(manifest(destination_rule(bank, namespace="istio-system", name="mesh", v2="v2")))
+    body = canary()
+    body["spec"]["http"][1]["route"] = split(bank, v1=90, v2=10)
+    world.create(body)
+    world.eventually(lambda: "mesh" in {rule.name for found in world.cluster.routing() for rule in found.rules.rules})
+    for found in (*world.cluster.routing_to(bank), world.cluster.read(REF)):
+        assert frozenset({"v2", None}) == found.rules.versions(bank, "v2", "shop")
+        assert "namespace bank" == found.rules.sight.unseen(bank)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "off"),
+    [
+        pytest.param((), False, id="all are watched"),
+        pytest.param(("shop",), True, id="a name"),
+        pytest.param(("sho?",), True, id="a glob"),
+    ],
+)
+def test_a_delegate_whose_root_may_be_elsewhere_keeps_a_mirror_of_its_own(
+    start: Start, namespaces: tuple[str, ...], off: bool
+) -> None:
+    world = start(namespaces=namespaces)
+    body = virtual_service({"route": split(v1=90, v2=10), "mirror": destination("v2")}, hosts=[])
+    world.create(manifest(body))
+    world.eventually(world.cluster.routing)
+    for found in (*world.cluster.routing(), world.cluster.read(REF)):
+        assert off is found.routing.routes[0].mirrors_switch_off
 
 
 def test_a_glob_sees_what_it_matches(start: Start) -> None:

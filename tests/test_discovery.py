@@ -11,7 +11,7 @@ from kubernetes.client import Configuration
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unserved
 from remediator.cluster.rest import Rest
-from remediator.cluster.watch import Scope
+from remediator.cluster.scope import Scope
 from tests.processes import wait_until
 from tests.scripted import Answer, Request, reply, scripted
 from tests.watching import GROUP, QUICK, Script, page, running, thing

@@ -13,14 +13,12 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 import remediator
 from remediator.guards.judging import GUARDS
 from remediator.metrics import Metrics
 from remediator.outcome import Outcome, Reason
 from remediator.web.openapi import openapi
-from tests.service import PERMISSIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -55,24 +53,6 @@ def prose(page: Path) -> str:
     """A page without its blocks of code, fenced or indented."""
     unfenced = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^ {4}.*$", "", unfenced, flags=re.MULTILINE)
-
-
-# -- permissions
-
-
-def test_the_permissions_to_install_are_those_that_the_tests_run_with() -> None:
-    (role,) = [role for role in map(yaml.safe_load, blocks(DOCS / "records.md")) if role["kind"] == "ClusterRole"]
-    assert sorted(PERMISSIONS, key=str) == sorted(role["rules"], key=str)
-
-
-def test_every_permission_is_in_the_table() -> None:
-    rows = dict(found(r"^\| `([a-z./0-9]+)` \| (`.*?`) \|", text("safety.md")))
-    expected = {}
-    for rule in PERMISSIONS:
-        plural, _, part = rule["resources"][0].partition("/")
-        group = f".{rule['apiGroups'][0]}" if rule["apiGroups"][0] else ""
-        expected[f"{plural}{group}{'/' if part else ''}{part}"] = ", ".join(f"`{verb}`" for verb in rule["verbs"])
-    assert expected == rows
 
 
 # -- outcomes and reasons

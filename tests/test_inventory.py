@@ -201,6 +201,22 @@ class TestDelegates:
 
         assert not found.routing_to(REVIEWS)[0].routing.routes[0].mirrors_switch_off
 
+    @pytest.mark.parametrize(
+        ("all_routing", "hosts", "off"),
+        [
+            pytest.param(True, [], False, id="every routing object is read, and none is its root"),
+            pytest.param(False, [], True, id="its root may be one that is not read"),
+            pytest.param(False, ["reviews"], False, id="what has hosts is no delegate"),
+        ],
+    )
+    def test_keep_a_mirror_of_their_own_where_a_root_may_have_one(
+        self, *, all_routing: bool, hosts: list[str], off: bool
+    ) -> None:
+        found = Inventory(all_routing=all_routing)
+        found.put(virtual_service({"route": split(v1=90, v2=10), "mirror": destination("v2")}, hosts=hosts))
+
+        assert off is found.routing_to(REVIEWS)[0].routing.routes[0].mirrors_switch_off
+
     def test_come_with_the_rules_for_what_the_root_sends(self) -> None:
         found = inventory(self.ROOT, self.DELEGATE, destination_rule("shadow", namespace="web", v1="1"))
 

@@ -40,6 +40,7 @@ class TestPrecedence:
             kubeconfig=None,
             context=None,
             namespaces=(),
+            root_namespace="istio-system",
             token_file=None,
             tls_cert_file=None,
             tls_key_file=None,
@@ -92,6 +93,7 @@ class TestPrecedence:
             "kubeconfig": "k",
             "context": "c",
             "namespaces": "shop-*,pay",
+            "root-namespace": "istio-config",
             "token-file": "t",
             "tls-cert-file": "c.pem",
             "tls-key-file": "k.pem",
@@ -341,9 +343,8 @@ class TestFaults:
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_NOTIFY_FILE, REMEDIATOR_NOTIFY_ON, "
                 "REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
-                "REMEDIATOR_RETENTION, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, REMEDIATOR_TLS_CERT_FILE, "
-                "REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, "
-                "REMEDIATOR_VERIFY_WITHIN",
+                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, "
+                "REMEDIATOR_TLS_CERT_FILE, REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, REMEDIATOR_VERIFY_WITHIN",
                 id="a port is not a setting of its own",
             ),
         ],

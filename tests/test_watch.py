@@ -20,7 +20,8 @@ from remediator.cluster.inventory import Inventory
 from remediator.cluster.kubernetes import Index, KubernetesCluster
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Rest
-from remediator.cluster.watch import Scope, Watch
+from remediator.cluster.scope import Scope
+from remediator.cluster.watch import Watch
 from remediator.errors import ClusterError
 from tests.processes import wait_until
 from tests.scripted import Answer, Json, Request, events, failure, hang_up, reply, scripted, silent

@@ -12,7 +12,8 @@ from kubernetes.client import Configuration
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Rest
-from remediator.cluster.watch import Scope, State, Watch
+from remediator.cluster.scope import Scope
+from remediator.cluster.watch import State, Watch
 from tests.processes import wait_until
 from tests.scripted import Answer, Json, Request, ScriptedServer, events, reply, scripted, silent
 

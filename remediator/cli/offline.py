@@ -26,18 +26,23 @@ from remediator.records.ledger import Ledger
 from remediator.records.pauses import KIND as PAUSE
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.sight import ROOT_NAMESPACE, Sight
 from remediator.traffic.view import Destination
 
 
 class Offline:
     """Implements port.Cluster on manifests that were read beforehand."""
 
-    def __init__(self, found: Iterable[Manifest]) -> None:
+    def __init__(self, found: Iterable[Manifest], root_namespace: str, *, all_routing: bool) -> None:
         """
+        Args:
+            root_namespace: Istio's.
+            all_routing: whether no VirtualService of the files was left out.
+
         Raises:
             InputError: an object stands twice, or there is no VirtualService.
         """
-        self._inventory = Inventory()
+        self._inventory = Inventory(Sight(None, root_namespace), all_routing=all_routing)
         roster = Roster()
         self._brake = _OfflineBrake(roster)
         self._bodies: dict[str, list[dict[str, Any]]] = {ENDPOINT_SLICE: [], POD: []}
@@ -134,7 +139,9 @@ class _OfflineBrake:
         raise Rejected("files given with -f are only looked at: nothing is resumed")
 
 
-def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...] = ()) -> Offline:
+def read_manifests(
+    paths: Iterable[str], stdin: str, namespaces: tuple[str, ...] = (), root_namespace: str = ROOT_NAMESPACE
+) -> Offline:
     """Read manifests from files, folders (with their subfolders) and standard input.
 
     Args:
@@ -142,6 +149,7 @@ def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...]
         stdin: what stands on standard input.
         namespaces: globs; VirtualServices elsewhere are left out. DestinationRules count wherever they are, as on a
             cluster. Empty: all.
+        root_namespace: Istio's.
 
     Raises:
         InputError: a path leads nowhere, an object stands twice, or there is no VirtualService in `namespaces`.
@@ -155,7 +163,7 @@ def read_manifests(paths: Iterable[str], stdin: str, namespaces: tuple[str, ...]
             f"none of the VirtualServices given with -f is in {', '.join(namespaces)} (--namespaces);"
             f" they are in {', '.join(homes)}"
         )
-    return Offline(wanted)
+    return Offline(wanted, root_namespace, all_routing=len(wanted) == len(found))
 
 
 def _is_wanted(namespace: str, globs: tuple[str, ...]) -> bool:

@@ -83,7 +83,9 @@ def situation_options(command: Decorated) -> Decorated:
             help=f"When the alerts are judged: {NOW}, or such as 2026-08-01T12:00:00Z. Without it: with files when the "
             "alert began, on a cluster now.",
         ),
-        settings_options(("policies", *PLACE, "namespaces", "mode", "opt-in", "budget", "max-alert-age")),
+        settings_options(
+            ("policies", *PLACE, "namespaces", "root-namespace", "mode", "opt-in", "budget", "max-alert-age")
+        ),
         output_option,
     ]
     return _all_of(options)(command)

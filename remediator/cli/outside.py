@@ -25,9 +25,11 @@ def open_cluster(settings: Settings, observe: Observe | None = None) -> Cluster:
     if settings.manifests is not None:
         if not settings.manifests.is_dir():
             raise SettingsError(f"{settings.origins['manifests']}: {settings.manifests} is no folder; create it first")
-        return LocalCluster(settings.manifests)
+        return LocalCluster(settings.manifests, root_namespace=settings.root_namespace)
     # Takes longer to import than everything else together.
+    from remediator.cluster.area import Area
     from remediator.cluster.kubernetes import connect
     from remediator.cluster.rest import unobserved
 
-    return connect(settings.kubeconfig, settings.context, namespaces=settings.namespaces, observe=observe or unobserved)
+    area = Area(settings.namespaces, settings.root_namespace)
+    return connect(settings.kubeconfig, settings.context, area=area, observe=observe or unobserved)

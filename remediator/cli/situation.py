@@ -31,7 +31,7 @@ SYNC_DEADLINE_S = 15.0
 RECORDS_DEADLINE_S = 3.0
 """For records and pauses: they are read beside the routing objects, and can be done without."""
 
-_BETWEEN_CAUSES = re.compile(r"; (?=\S+ in \S.* not listed yet|no watch of |the watch of |nothing heard of )")
+_BETWEEN_CAUSES = re.compile(r"; (?=\S+ (?:in|named) \S.* not listed yet|no watch of |the watch of |nothing heard of )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,9 @@ def opened(values: dict[str, Any]) -> Iterator[Situation]:
     is_live = not files and settings.manifests is None
     moment = _moment(at, alerts, is_live=is_live)
     policies = load(settings.policies)
-    cluster = read_manifests(files, stdin, settings.namespaces) if files else open_cluster(settings)
+    cluster = (
+        read_manifests(files, stdin, settings.namespaces, settings.root_namespace) if files else open_cluster(settings)
+    )
     # What is wrong with a watch is told once, as the error that ends the command.
     logging.getLogger("remediator").addHandler(logging.NullHandler())
     cluster.start()

@@ -20,6 +20,7 @@ from remediator.outcome import TargetRef
 from remediator.owners import Driving, Owner, claims
 from remediator.traffic import gitops, subsets, virtualservice
 from remediator.traffic.hosts import Host
+from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import Rules
 from remediator.traffic.view import RouteChange
 
@@ -137,11 +138,17 @@ class Inventory:
     given back. What one look-up costs depends on how many objects it finds, not on how many there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight | None = None, *, all_routing: bool = True) -> None:
+        """
+        Args:
+            sight: whose DestinationRules are put here; all, if not given.
+            all_routing: whether all routing objects are; else a delegate's root may be one that is not.
+        """
+        self._all_routing = all_routing
         self._lock = threading.Lock()
         self._routing = _RoutingTable()
         self._drivers = DriverTable()
-        self._rules = RuleTable()
+        self._rules = RuleTable(sight or Sight())
         self._modes: dict[str, str] = {}
         """By namespace; those that say nothing are left out."""
         self._readers: tuple[News, ...] = ()
@@ -194,7 +201,7 @@ class Inventory:
         """
         with self._lock:
             found = [self._gather(name) for name in sorted(self._routing.by_host.get(host, ()))]
-        return tuple(map(_unpacked, found))
+        return tuple(map(self._unpacked, found))
 
     def routing(self) -> Iterator[Snapshot]:
         """Every routing object, in the order of namespace and name; one deleted meanwhile is left out."""
@@ -223,7 +230,7 @@ class Inventory:
             rules = self._covering(hosts, roots)
             mode = self._modes.get(_name(slim)[0])
             driving = self._drivers.driving(reference(slim), claims(body), hosts, rules)
-        return _snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode, driving))
+        return self._snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode, driving))
 
     def counts(self) -> dict[str, int]:
         """How many objects of each of Istio's kinds, and of the drivers' kinds where there are any."""
@@ -245,7 +252,7 @@ class Inventory:
     def _find(self, name: _Name) -> Snapshot | None:
         with self._lock:
             found = self._gather(name) if name in self._routing.objects else None
-        return _unpacked(found) if found else None
+        return self._unpacked(found) if found else None
 
     def _gather(self, name: _Name) -> tuple[_Packed, _Found]:
         """All that a snapshot needs. Called with the lock held."""
@@ -259,6 +266,15 @@ class Inventory:
         # A delegate's route may use its root's mirror, so the rules for the root's hosts count as well.
         return self._rules.covering(hosts.union(*(root.hosts for root in roots)))
 
+    def _unpacked(self, gathered: tuple[_Packed, _Found]) -> Snapshot:
+        packed, found = gathered
+        return self._snapshot(packed.body(), found)
+
+    def _snapshot(self, body: dict[str, Any], found: _Found) -> Snapshot:
+        roots = tuple(root.body() for root in found.roots)
+        routing = virtualservice.read(body, roots, all_roots=self._all_routing)
+        return Snapshot(body, routing, found.rules, found.changed, found.mode, found.driving)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -269,16 +285,6 @@ class _Found:
     changed: RouteChange | None
     mode: str | None
     driving: Driving
-
-
-def _unpacked(gathered: tuple[_Packed, _Found]) -> Snapshot:
-    packed, found = gathered
-    return _snapshot(packed.body(), found)
-
-
-def _snapshot(body: dict[str, Any], found: _Found) -> Snapshot:
-    routing = virtualservice.read(body, tuple(root.body() for root in found.roots))
-    return Snapshot(body, routing, found.rules, found.changed, found.mode, found.driving)
 
 
 def _name(body: Mapping[str, Any]) -> _Name:

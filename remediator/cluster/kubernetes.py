@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from remediator.cluster.archive import Archive
+from remediator.cluster.area import Area
 from remediator.cluster.brake import KubernetesBrake
 from remediator.cluster.credentials import credentials
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
-from remediator.cluster.inventory import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Inventory
+from remediator.cluster.inventory import Inventory
 from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
 from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
@@ -22,16 +23,16 @@ from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
-from remediator.cluster.watch import Scope, Sink, Watch
-from remediator.cluster.watches import Watches, scopes
+from remediator.cluster.scope import Scope
+from remediator.cluster.watch import Sink, Watch
+from remediator.cluster.watches import Watches
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import CANARY, ROLLOUT, Rollout, read_rollout
+from remediator.owners import Rollout, read_rollout
 from remediator.records.brake import Brake
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
-from remediator.records.pauses import KIND as PAUSE
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 from remediator.traffic.view import Destination
@@ -74,9 +75,7 @@ class KubernetesCluster:
 
     Args:
         rest: the API server.
-        namespaces: names or globs of those whose VirtualServices and records are watched; empty is all. Kubernetes
-            cannot watch a glob, so with one among them all are watched, and what does not match is left out.
-            DestinationRules are always watched in all namespaces. Pauses are in none, and always watched.
+        area: what is watched; the whole cluster if not given.
         stale_after: seconds without a sign of life after which the index is no longer believed. Bookmarks come
             about every minute.
         clock: Unix time (s).
@@ -87,14 +86,15 @@ class KubernetesCluster:
         self,
         rest: Rest,
         *,
-        namespaces: tuple[str, ...] = (),
+        area: Area | None = None,
         stale_after: float = 120.0,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
+        area = area or Area()
         self._rest = rest
         self._discovery = Discovery(rest)
-        self._inventory = Inventory()
+        self._inventory = Inventory(area.sight, all_routing=not area.namespaces)
         self._index = Index(self._inventory)
         self._archive = Archive()
         # A silent connection has to be found out, and replaced, before its silence makes the index stale.
@@ -104,13 +104,13 @@ class KubernetesCluster:
             each = (Watch(rest, self._discovery, scope, sink, pace) for scope in found)
             return Watches(each, stale_after, clock)
 
-        self._routing = watches(self._index, *_routing_scopes(namespaces))
+        self._routing = watches(self._index, *area.routing())
         # Apart: what is asked of the routing objects does not depend on the records.
-        self._records = watches(RecordSink(self._archive), *scopes(REMEDIATION, namespaces))
+        self._records = watches(RecordSink(self._archive), *area.records())
         self._ledger = KubernetesLedger(rest, self._discovery, self._archive, self._records, platform.node())
         # Apart: a pause is for alerts, and what a person does by hand goes on without.
         roster = Roster()
-        self._pauses = watches(roster, Scope(PAUSE))
+        self._pauses = watches(roster, *area.pauses())
         self._brake = KubernetesBrake(rest, self._discovery, roster, self._pauses)
 
     @property
@@ -256,36 +256,20 @@ def connect(
     kubeconfig: str | None = None,
     context: str | None = None,
     *,
-    namespaces: tuple[str, ...] = (),
+    area: Area | None = None,
     observe: Observe = unobserved,
 ) -> KubernetesCluster:
     """The cluster that the flags or the surroundings name. Makes no request.
 
     Args:
         kubeconfig, context: as in credentials.
-        namespaces: as in KubernetesCluster.
+        area: as in KubernetesCluster.
         observe: told of each request.
 
     Raises:
         SettingsError: no credentials, or broken ones.
     """
     configuration = credentials(kubeconfig, context)
-    watches = len(_routing_scopes(namespaces)) + len(scopes(REMEDIATION, namespaces)) + 1  # that of the pauses
-    connections = _CONNECTIONS + watches
-    return KubernetesCluster(Rest(configuration, connections=connections, observe=observe), namespaces=namespaces)
-
-
-def _routing_scopes(namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
-    """What to watch to plan on.
-
-    DestinationRules in all namespaces: what a subset is, a rule of the service's own namespace or of Istio's root
-    namespace may say, and a rule that is not watched would pass for one that is not there. Namespaces: each may say
-    how far anything may go in it. Canaries stand beside what they drive, Rollouts need not; neither need be installed.
-    """
-    return (
-        *scopes(VIRTUAL_SERVICE, namespaces),
-        Scope(DESTINATION_RULE),
-        Scope(NAMESPACE),
-        *scopes(CANARY, namespaces, optional=True),
-        Scope(ROLLOUT, optional=True),
-    )
+    area = area or Area()
+    rest = Rest(configuration, connections=_CONNECTIONS + area.watches, observe=observe)
+    return KubernetesCluster(rest, area=area)

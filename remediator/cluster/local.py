@@ -32,6 +32,7 @@ from remediator.records.ledger import Ledger
 from remediator.records.model import KIND
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
+from remediator.traffic.sight import ROOT_NAMESPACE, Sight
 from remediator.traffic.view import Destination
 
 _PATCH = Right("patch", "virtualservices.networking.istio.io")
@@ -46,13 +47,16 @@ class LocalCluster:
     file that cannot be understood makes everything `Unavailable`: the object that matters may be in that one.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, root_namespace: str = ROOT_NAMESPACE
+    ) -> None:
         """
         Args:
             folder: where the files are; its subfolders count too.
             clock: Unix time (s).
+            root_namespace: Istio's.
         """
-        self._inventory = Inventory()
+        self._inventory = Inventory(Sight(None, root_namespace))
         self._archive = Archive()
         roster = Roster()
         self._catalogue = Catalogue(Folder(folder), self._inventory, self._archive, roster, clock)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remediator.traffic.hosts import Host
+from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import DestinationRule, Rules
 
 _Name = tuple[str, str]
@@ -17,6 +18,8 @@ _Name = tuple[str, str]
 class RuleTable:
     """DestinationRules: by name, by exact host, and by what a wildcard host ends with."""
 
+    sight: Sight = field(default_factory=Sight)
+    """Whose rules there are."""
     objects: dict[_Name, DestinationRule] = field(default_factory=dict)
     by_host: dict[str, set[_Name]] = field(default_factory=dict)
     by_suffix: dict[str, set[_Name]] = field(default_factory=dict)
@@ -44,7 +47,7 @@ class RuleTable:
                 # As many look-ups as the host has characters, however many rules there are.
                 for start in range(len(host) + 1):
                     names |= self.by_suffix.get(host[start:], set())
-        return Rules(tuple(self.objects[name] for name in sorted(names)))
+        return Rules(tuple(self.objects[name] for name in sorted(names)), self.sight)
 
     def _place(self, rule: DestinationRule) -> tuple[dict[str, set[_Name]], str]:
         return (self.by_suffix, rule.host[1:]) if rule.host.startswith("*") else (self.by_host, rule.host)

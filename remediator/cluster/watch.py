@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from remediator.cluster import answers
 from remediator.cluster.call import Resource
 from remediator.cluster.discovery import APIS, Discovery
 from remediator.cluster.failures import Gone, Stalled, Unserved, failure
+from remediator.cluster.granting import granting
 from remediator.cluster.pace import Pace
 from remediator.cluster.rest import Lines, Rest
+from remediator.cluster.scope import Scope
 from remediator.errors import ClusterError, Forbidden, Unavailable
 
 PAGE_SIZE: Final = 500
@@ -38,23 +40,6 @@ _SHORTEST: Final = 1.0
 """Seconds. A watch that ends sooner, and has told nothing, is a failure: or the next one would follow at once."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What one watch covers."""
-
-    kind: str
-    namespace: str | None = None
-    """None: the whole cluster."""
-    keeps: Callable[[str], bool] = field(default=lambda _namespace: True)
-    """Which namespaces of the whole cluster."""
-    optional: bool = False
-    """Where nobody serves this kind, there are no objects of it, and nothing is wrong."""
-
-    def __str__(self) -> str:
-        api = APIS[self.kind]
-        return f"{api.resource} in {self.namespace or ('all namespaces' if api.namespaced else 'the whole cluster')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +159,14 @@ class Watch:
         # Whoever may not read a kind is told 403 also where nobody serves it any more.
         if isinstance(error, Unserved) or (self.scope.optional and isinstance(error, Forbidden)):
             self._discovery.forget(self.scope.kind)
-        is_news = str(error) != self._state.error and not (isinstance(error, Unserved) and self.scope.optional)
+        words = f"{error}; {granting(self.scope)}" if isinstance(error, Forbidden) else str(error)
+        is_news = words != self._state.error and not (isinstance(error, Unserved) and self.scope.optional)
         if is_news and not self._stop.is_set():
             level = logging.INFO if isinstance(error, Gone) else logging.WARNING
-            _log.log(level, "watch of %s interrupted: %s", self.scope, error)
+            _log.log(level, "watch of %s interrupted: %s", self.scope, words)
         # What was not there, and now cannot be read, is not known.
         known = self._state.synced and (isinstance(error, Unserved) or not self._state.absent)
-        self._state = replace(self._state, error=str(error), synced=known, absent=known and self._state.absent)
+        self._state = replace(self._state, error=words, synced=known, absent=known and self._state.absent)
 
     def _heard(self, **changes: Any) -> None:
         self._state = replace(self._state, last_event=self._pace.clock(), **changes)
@@ -212,7 +198,7 @@ class Watch:
         Two pages are in memory: the next one comes while this one is brought into the index. Without a
         resourceVersion in the query the answer is what etcd holds, not what a cache once held.
         """
-        path, query = resource.path(self.scope.namespace), {"limit": str(PAGE_SIZE)}
+        path, query = resource.path(self.scope.namespace), self.scope.query | {"limit": str(PAGE_SIZE)}
         kind = {"apiVersion": resource.api_version, "kind": self.scope.kind}
         page = self._rest.get(path, query)
         with ThreadPoolExecutor(1, thread_name_prefix=f"list {self.scope}") as ahead:
@@ -233,7 +219,7 @@ class Watch:
     def _follow(self, resource: Resource, version: str) -> None:
         """Watch from `version` until the server ends it, or something goes wrong."""
         down_since, opened = self._state.down_since, self._pace.clock()
-        query = {
+        query = self.scope.query | {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,

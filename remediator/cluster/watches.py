@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from typing import Final
 
-from remediator.cluster.watch import Scope, Watch
+from remediator.cluster.watch import Watch
 from remediator.errors import NotSynced
 
 LONGEST_GAP: Final = 15.0
@@ -83,23 +82,6 @@ class Watches:
         if state.last_event is None or now - state.last_event > self._stale_after:
             return f"nothing heard of {watch.scope} since {_moment(state.last_event or 0)}{why}"
         return None
-
-
-def scopes(kind: str, namespaces: Iterable[str], *, optional: bool = False) -> tuple[Scope, ...]:
-    """What to watch for the objects of `kind` in `namespaces`: each by itself if all are names, else the whole cluster.
-
-    Args:
-        namespaces: names or globs; empty is all. Kubernetes cannot watch a glob.
-        optional: as of Scope.
-    """
-    globs = tuple(dict.fromkeys(namespaces))
-    if globs and not any(set(glob) & set("*?[") for glob in globs):
-        return tuple(Scope(kind, name, optional=optional) for name in globs)
-
-    def keeps(namespace: str) -> bool:
-        return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
-
-    return (Scope(kind, None, keeps, optional),)
 
 
 def _moment(unix: float) -> str:

@@ -25,6 +25,7 @@ class Settings:
     context: str | None
     namespaces: tuple[str, ...]
     """Empty: all."""
+    root_namespace: str
     token_file: Path | None
     allow_anonymous: bool
     tls_cert_file: Path | None

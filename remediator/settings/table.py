@@ -94,6 +94,12 @@ def _glob(text: str) -> str:
     return text
 
 
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise ValueError("is not the name of a namespace, such as istio-system")
+    return text
+
+
 def _threads(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
         raise ValueError("is not a whole number from 1 to 1000")
@@ -210,9 +216,16 @@ TABLE = (
         "namespaces",
         _glob,
         "",
-        "Namespaces whose VirtualServices may be touched. Without it: all.",
+        "Namespaces whose VirtualServices may be touched; with names alone nothing else is read. Without it: all.",
         "GLOB,...",
         many=True,
+    ),
+    Setting(
+        "root-namespace",
+        _namespace,
+        "istio-system",
+        "Istio's rootNamespace, whose DestinationRules hold for the whole mesh.",
+        "NAME",
     ),
     Setting("token-file", Path, "", "The bearer tokens that are accepted, one a line; two while rotating.", "FILE"),
     Setting("allow-anonymous", _switch, "false", "Ask for no token: whoever reaches the port may change traffic."),

@@ -80,7 +80,8 @@ class Facts:
 
     def one_version(self, suspect: Suspect) -> bool:
         """Whether nothing says that the suspect's host has versions besides the accused one."""
-        return self.rules.known_versions(suspect.host, self.namespace) <= {suspect.version}
+        known = self.rules.known_versions(suspect.host, self.namespace)
+        return known <= {suspect.version} and not self.rules.sight.unseen(suspect.host)
 
     def dead_ends(self, routing: RoutingObject) -> Iterator[Advice]:
         """A warning for each destination whose subset no DestinationRule defines, where there is one for its host."""

@@ -19,6 +19,7 @@ from remediator.policies.model import Action, MirrorScope
 from remediator.traffic.exposure import Facts, Relation, concerns, is_live
 from remediator.traffic.stable import Receivers, Scene, choose
 from remediator.traffic.suspect import Demand, Refusal, Suspect, suspects
+from remediator.traffic.unseen import unseen
 from remediator.traffic.view import Destination, Route, RoutingObject, Share
 
 
@@ -77,9 +78,11 @@ def withdraw(
     Args:
         accused: every suspect of this moment, this demand's among them; none may receive what is withdrawn.
     """
-    mixed = next(filter(None, (_inseparable(route, facts, demand) for route in routing.routes)), None)
-    if mixed is not None:
-        return mixed
+    unclear = unseen(routing, facts, demand) or next(
+        filter(None, (_inseparable(route, facts, demand) for route in routing.routes)), None
+    )
+    if unclear is not None:
+        return unclear
     routes: list[Route] = []
     for route in routing.routes:
         changed: Route | Refusal = route

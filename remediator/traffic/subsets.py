@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from remediator.traffic.hosts import Host, resolve, service_namespace
-
-ROOT_NAMESPACE = "istio-system"
-"""Istio's default `rootNamespace`: its DestinationRules hold for the whole mesh."""
+from remediator.traffic.sight import Sight
 
 VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
 """The labels that tell a version, the first that is there counting (design: policies, semantics)."""
@@ -72,15 +70,20 @@ class Rules:
     """The DestinationRules that may speak of the hosts of one routing object."""
 
     rules: tuple[DestinationRule, ...] = ()
+    sight: Sight = field(default_factory=Sight)
+    """Whose rules are among them."""
 
     def versions(self, host: Host, subset: str, namespace: str) -> frozenset[str | None] | None:
         """The versions that `subset` of `host` may be, for an object of `namespace`.
 
         None: no rule speaks of the host at all. Empty: rules do, and none defines the subset, so nothing is
-        reached through it. A None within: labels that tell no version. More than one: it depends on the client,
-        for each namespace may have a rule of its own (istio/istio pilot/pkg/model/push_context.go:1259-1325).
+        reached through it. A None within: labels that tell no version, or rules that are not read. More than one: it
+        depends on the client, for each namespace may have a rule of its own (istio/istio
+        pilot/pkg/model/push_context.go:1259-1325).
         """
         tables = [_table(group) for group in self._groups(host, namespace)]
+        if self.sight.unseen(host):
+            return frozenset({None, *(table[subset].version for table in tables if subset in table)})
         if not tables:
             return None
         return frozenset(table[subset].version for table in tables if subset in table)
@@ -105,25 +108,27 @@ class Rules:
 
         A client asks one namespace's rules only, so a subset that not all of them define is a dead end for some.
         """
+        if self.sight.unseen(host):
+            return ()
         tables = [_table(group) for group in self._groups(host, namespace)]
         found = {name: None for table in tables for name in table}
         return tuple(name for name in found if all(_version(table, name) == version for table in tables))
 
     def speaks_of(self, host: Host, namespace: str) -> bool:
-        """Whether any rule covers `host`."""
-        return bool(self._groups(host, namespace))
+        """Whether any rule covers `host`, or may, for not all are read."""
+        return bool(self.sight.unseen(host) or self._groups(host, namespace))
 
     def _groups(self, host: Host, namespace: str) -> list[list[DestinationRule]]:
         """The rules that count, one list a namespace: its most specific ones, the oldest first."""
-        home = service_namespace(host)
+        home, root = service_namespace(host), self.sight.root
         by_namespace: dict[str, list[DestinationRule]] = {}
         for rule in self.rules:
             # A ServiceEntry's host tells no namespace, so all may count there.
-            if rule.covers(host) and (home is None or rule.namespace in {namespace, home, ROOT_NAMESPACE}):
+            if rule.covers(host) and (home is None or rule.namespace in {namespace, home, root}):
                 by_namespace.setdefault(rule.namespace, []).append(rule)
-        if home != ROOT_NAMESPACE != namespace and any(rule.exported for rule in by_namespace.get(home or "", ())):
+        if home != root != namespace and any(rule.exported for rule in by_namespace.get(home or "", ())):
             # The mesh's own rules are asked only where the service's namespace has none.
-            by_namespace.pop(ROOT_NAMESPACE, None)
+            by_namespace.pop(root, None)
         return [_most_specific(group) for group in by_namespace.values()]
 
 

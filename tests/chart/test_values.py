@@ -125,6 +125,8 @@ REFUSED = {
         {"token": {"existingSecret": "a"}, "settings": {"allow-anonymous": True}},
         "settings.allow-anonymous and token.existingSecret: either nobody is asked for a token, or there is one",
     ),
+    "people's roles without a switch": Wrong({"rbac": {"people": True}}, "rbac.people"),
+    "a permission that is not there": Wrong({"rbac": {"secrets": True}}, "secrets"),
     "namespaces said twice": Wrong(
         {"rbac": {"namespaces": ["shop"]}, "settings": {"namespaces": ["shop"]}},
         "rbac.namespaces and settings.namespaces: both are set",
@@ -212,6 +214,24 @@ def differences(schema: Json, values: Json, path: str) -> Iterator[str]:
             yield from differences(inner, values[key], f"{path}.{key}")
 
 
+MAY_BE_AWAY = {"resources", "livenessProbe", "readinessProbe"}
+"""Of these Kubernetes has defaults."""
+
+
+def test_what_the_templates_look_at_has_to_be_there() -> None:
+    """Without it a template would end with an error about itself."""
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert [] == list(undemanded(SCHEMA, defaults, ""))
+
+
+def undemanded(schema: Json, values: Json, path: str) -> Iterator[str]:
+    if not path or path.lstrip(".") not in MAY_BE_AWAY:
+        yield from (f"{path}.{key}" for key in values if key not in schema.get("required", ()))
+    for key, inner in schema["properties"].items():
+        if "properties" in inner and values.get(key) and key not in MAY_BE_AWAY:
+            yield from undemanded(inner, values[key], f"{path}.{key}")
+
+
 # -- settings: schema, templates and the service's own table are one
 
 
@@ -233,6 +253,7 @@ TRIED: dict[str, tuple[object, ...]] = {
     "kubeconfig": ("/etc/kube/config",),
     "context": ("west",),
     "namespaces": (["shop", "pay-*"], ["Shop"], ["a_b"]),
+    "root-namespace": ("istio-config", "Mesh", "a_b", "mesh-"),
     "allow-anonymous": (True, False, "maybe"),
     "mode": ("Observe", "Approve", "Enforce", "Off"),
     "opt-in": (True, False, "yes"),

@@ -22,18 +22,20 @@ MIRROR_PERCENT_KEYS = ("mirrorPercentage", "mirrorPercent", "mirror_percent")
 Json = Mapping[str, Any]
 
 
-def read(body: Json, roots: Sequence[Json] = ()) -> RoutingObject:
+def read(body: Json, roots: Sequence[Json] = (), *, all_roots: bool = True) -> RoutingObject:
     """Read `body` into the view.
 
     Args:
         body: a VirtualService.
         roots: the VirtualServices that delegate to it. A delegate's route without a mirror inherits its
             root's, so removing one there may uncover another (istio/istio pilot/pkg/model/virtualservice.go).
+        all_roots: whether there are no others; else each delegate may have one that mirrors.
     """
     metadata = mapping(body.get("metadata"))
     namespace = namespace_of(body)
     name = str(metadata.get("name") or "")
     uncovers = any(_mirrors_to_delegate(root, namespace, name) for root in roots)
+    uncovers |= not all_roots and is_delegate(body)
     return RoutingObject(
         ref=TargetRef(KIND, namespace, name),
         uid=str(metadata.get("uid") or ""),
