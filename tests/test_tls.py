@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import shutil
 import socket
 import ssl
@@ -230,6 +231,30 @@ def test_a_renewed_certificate_is_served_without_a_restart(served: Served, pairs
             assert 200 == kept.getresponse().status
         finally:
             served.pair.swap(pairs[0])
+
+
+@pytest.mark.parametrize(
+    ("trusted", "expected"),
+    [
+        pytest.param(0, (0, ""), id="that it knows"),
+        pytest.param(1, (1, "certificate verify failed"), id="that it does not know"),
+    ],
+)
+def test_what_helm_test_runs_checks_a_certificate(
+    served: Served, pairs: tuple[Pair, Pair], trusted: int, expected: tuple[int, str]
+) -> None:
+    code, said = expected
+    environment = {"URL": f"https://127.0.0.1:{served.port}", "CA_FILE": str(pairs[trusted].cert)}
+    done = subprocess.run(
+        (sys.executable, str(ROOT / "chart" / "files" / "notify.py")),
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert code == done.returncode
+    assert said in done.stderr
 
 
 class TestTheSlow:

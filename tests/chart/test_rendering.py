@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -398,6 +399,13 @@ def test_what_comes_from_elsewhere_is_a_link(name: str) -> None:
     if not link.is_symlink():
         pytest.skip("this is a source archive, which has copies: it is made from links")
     assert Path("..") / ".." / name == link.readlink()
+
+
+def test_the_source_archive_takes_what_the_links_lead_to() -> None:
+    """A build walks over what two ways lead to only once, so that the second way has to be named."""
+    links = {str(path.relative_to(CHART.parent)) for path in (CHART / "files").iterdir() if path.is_symlink()}
+    built = tomllib.loads((CHART.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert {link: link for link in links} == built["targets"]["sdist"]["force-include"]
 
 
 @pytest.mark.parametrize("chosen", ["production", "development"])

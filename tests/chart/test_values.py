@@ -50,6 +50,7 @@ REFUSED = {
     "a setting that the chart gives itself": Wrong(
         at("settings.token-file", "/token"), "at '/settings': additional properties 'token-file' not allowed"
     ),
+    "a part that is taken away": Wrong({"tls": None}, "missing property 'tls'"),
     "a text for a number": Wrong({"replicas": "two"}, "at '/replicas': got string, want integer"),
     "no replica": Wrong({"replicas": 0}, "at '/replicas': minimum: got 0, want 1"),
     "a text for a switch": Wrong(
@@ -166,6 +167,20 @@ def test_what_a_chart_around_it_sets_is_no_mistake(values: Json) -> None:
     assert render(values)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"monitoring": {"labels": {"release": None}}}, id="a label"),
+        pytest.param({"resources": {"limits": None}}, id="the limits"),
+        pytest.param(
+            {"livenessProbe": {"timeoutSeconds": None}}, id="a number of a probe, for Kubernetes' own default"
+        ),
+    ],
+)
+def test_what_may_be_taken_away_by_null(values: Json) -> None:
+    assert render(values)
+
+
 # -- the schema
 
 
@@ -197,6 +212,24 @@ def differences(schema: Json, values: Json, path: str) -> Iterator[str]:
     for key, inner in schema["properties"].items():
         if "properties" in inner and values.get(key):
             yield from differences(inner, values[key], f"{path}.{key}")
+
+
+MAY_BE_AWAY = {"resources", "livenessProbe", "readinessProbe"}
+"""Of these Kubernetes has defaults."""
+
+
+def test_what_the_templates_look_at_has_to_be_there() -> None:
+    """Without it a template would end with an error about itself."""
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert [] == list(undemanded(SCHEMA, defaults, ""))
+
+
+def undemanded(schema: Json, values: Json, path: str) -> Iterator[str]:
+    if not path or path.lstrip(".") not in MAY_BE_AWAY:
+        yield from (f"{path}.{key}" for key in values if key not in schema.get("required", ()))
+    for key, inner in schema["properties"].items():
+        if "properties" in inner and values.get(key) and key not in MAY_BE_AWAY:
+            yield from undemanded(inner, values[key], f"{path}.{key}")
 
 
 # -- settings: schema, templates and the service's own table are one
