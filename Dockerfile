@@ -30,7 +30,10 @@ RUN python -m pip --python /opt/build/bin/python wheel --no-deps --no-build-isol
  && python release/rootfs.py /opt/remediator /rootfs
 
 FROM scratch
-ARG VERSION="" REVISION="" CREATED="" SOURCE=""
+ARG VERSION=""
+ARG REVISION=""
+ARG CREATED=""
+ARG SOURCE=""
 LABEL org.opencontainers.image.title="remediator" \
       org.opencontainers.image.description="Takes traffic away from a failing Istio canary or mirror when Prometheus says so." \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -73,7 +73,7 @@ lock: $(TOOLS)/installed
 # The kubectl plugin for krew, of this platform, and its manifest: dist/krew. RELEASES=https://… is where archives will be served.
 krew: wheel
 	$(TOOLS)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
-	PYTHONHASHSEED=0 $(TOOLS)/bin/python -m release.krew $(RELEASES) $(HOMEPAGE)
+	$(TOOLS)/bin/python -m release.krew $(RELEASES) $(HOMEPAGE)
 
 clean:
 	rm -rf $(VENV) $(TOOLS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -38,18 +39,20 @@ _UNUSED = ("tkinter", "_tkinter", "PIL", "numpy", "IPython", "setuptools", "pip"
 
 
 def freeze(into: Path) -> Path:
-    """Make the program of this platform; the folder that holds it."""
-    from PyInstaller.__main__ import run
-
+    """Make the program of this platform, of what is installed and not of this tree; the folder that holds it."""
     work = into / "work"
-    run(
+    subprocess.run(  # noqa: S603 - a tool of ours
         [
-            *(str(HERE / "plugin.py"), "--name", PROGRAM, "--onedir", "--noconfirm", "--clean", "--log-level", "WARN"),
+            *(sys.executable, "-P", "-m", "PyInstaller", str(HERE / "plugin.py"), "--name", PROGRAM, "--onedir"),
+            *("--noconfirm", "--clean", "--log-level", "WARN"),
             *("--distpath", str(into), "--workpath", str(work), "--specpath", str(work)),
             # Policies, rules, the CRDs, the sample; commands are imported when they are called; time zones are files.
             *("--collect-data", "remediator", "--collect-submodules", "remediator", "--collect-data", "tzdata"),
             *(part for name in _UNUSED for part in ("--exclude-module", name)),
-        ]
+        ],
+        check=True,
+        # The order of sets in byte code hangs on it.
+        env=os.environ | {"PYTHONHASHSEED": "0"},
     )
     shutil.rmtree(work)
     return into / PROGRAM

@@ -36,6 +36,9 @@ NOT_NEEDED_OF_AN_ENVIRONMENT = (
     "aio",  # of kubernetes: the same client once more, for asyncio, a quarter of the image
 )
 
+PROGRAMS = ("python*", "remediator")
+"""What is started; packages bring programs of theirs, which nobody needs here."""
+
 LOADED_BY_NAME = ("libgcc_s.so.1",)
 """What glibc opens itself, to end a thread."""
 
@@ -87,6 +90,9 @@ def assemble(environment: Path, root: Path) -> None:
     """Make the tree. RuntimeError if something in it is linked with what is not here."""
     image = Image(root)
     image.take_tree(environment, NOT_NEEDED_OF_AN_ENVIRONMENT)
+    for path in image.place(environment / "bin").iterdir():
+        if not any(path.match(name) for name in PROGRAMS):
+            path.unlink()
     for key in ("stdlib", "platstdlib"):
         image.take_tree(Path(sysconfig.get_path(key)), NOT_NEEDED)
     for link in sorted((environment / "bin").glob("python*")):
@@ -148,7 +154,8 @@ def _tell_packages(image: Image, paths: Iterable[Path]) -> None:
         image.write(f"/var/lib/dpkg/status.d/{name}", status)
         licence = Path("/usr/share/doc") / name / "copyright"
         if licence.exists():
-            image.take(licence)
+            # Under the package's own name; the folder may be a link to that of another.
+            image.write(str(licence), licence.read_text(encoding="utf-8"))
 
 
 def _owner(path: Path) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
 NAME = "remediator"
 
 
@@ -21,10 +24,10 @@ def bill(environment: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: it has not.
-        subprocess.CalledProcessError: no environment, or what cyclonedx-py says is no valid bill.
+        subprocess.CalledProcessError: that is no environment.
     """
     command = [sys.executable, "-m", "cyclonedx_py", "environment", str(environment)]
-    form = ["--output-reproducible", "--output-format", "JSON", "--spec-version", "1.6", "--validate"]
+    form = ["--output-reproducible", "--output-format", "JSON", "--spec-version", "1.6", "--no-validate"]
     said = subprocess.run([*command, *form], capture_output=True, check=True).stdout  # noqa: S603
     return _of_ourselves(json.loads(said))
 
@@ -40,8 +43,14 @@ def _of_ourselves(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(environment: Path, file: Path) -> None:
-    """Write it."""
+    """Write it, if it is one: held against the schema of CycloneDX, which takes some seconds.
+
+    Raises:
+        ValueError: it is none; that is a mistake here.
+    """
     text = json.dumps(bill(environment), indent=2, sort_keys=True, ensure_ascii=False)
+    if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
+        raise ValueError(str(fault))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text + "\n", encoding="utf-8")
 

@@ -12,6 +12,7 @@ import pytest
 from remediator.cli.main import program
 from remediator.cli.plugin import FILES, NO_FILES, called_as_plugin, candidates
 from tests import builders
+from tests.contract import manifest
 from tests.packaged import clean_surroundings
 from tests.processes import Missing, binary
 from tests.real_world import Start
@@ -50,7 +51,7 @@ def test_at_the_beginning_every_command_is_offered(words: tuple[str, ...]) -> No
 
 def test_a_candidate_has_what_its_help_says() -> None:
     first, *_ = candidates(program, ["undo"])
-    assert "undo\tPut back what a remediation changed, and nothing else." == first
+    assert first.startswith("undo\tPut back what a remediation changed")
 
 
 def test_examples_are_called_as_the_plugin() -> None:
@@ -108,8 +109,8 @@ class TestKubectl:
         self, kubectl: Kubectl, api_server: ApiServer, start: Start
     ) -> None:
         world = start()
-        world.create(builders.virtual_service({"route": builders.split(v1=90, v2=10)}))
-        world.create(builders.destination_rule(v1="v1", v2="v2"))
+        world.create(manifest(builders.virtual_service({"route": builders.split(v1=90, v2=10)})))
+        world.create(manifest(builders.destination_rule(v1="v1", v2="v2")))
         cluster = {"KUBECONFIG": str(api_server.kubeconfig())}
         kubectl("remediate", "rollback", "reviews", "-n", "shop", "--suspect", "v2", "--yes", **cluster)
 

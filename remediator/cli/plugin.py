@@ -8,6 +8,7 @@ line, a description behind a tab, and at the end a line `:N` that says what the 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 
 import click
@@ -35,7 +36,8 @@ _FOLDER = "dir"
 def called_as_plugin(group: click.Group) -> None:
     """Put the plugin's name into the examples of every help text below `group`; usage lines are click's."""
     for command in group.commands.values():
-        command.help = (command.help or "").replace("\n  remediator ", f"\n  {PLUGIN} ")
+        # Click takes the indentation of docstrings away only when it shows them.
+        command.help = inspect.cleandoc(command.help or "").replace("\n  remediator ", f"\n  {PLUGIN} ")
         if isinstance(command, click.Group):
             called_as_plugin(command)
 
