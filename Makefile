@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Of what goes out: the version, the commit, and one time for all that is built from it.
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' remediator/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1580601600)
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1580601600)
 TOOLS := .venv-release
 DOCKER ?= docker
 IMAGE ?= remediator:$(VERSION)
@@ -43,14 +43,14 @@ format: $(VENV)/installed
 # The wheel and the sdist, in dist/; the same bits from the same commit.
 wheel: $(TOOLS)/installed
 	rm -f dist/*.whl dist/*.tar.gz
-	$(TOOLS)/bin/hatchling build -d dist
+	SOURCE_DATE_EPOCH=$(EPOCH) $(TOOLS)/bin/hatchling build -d dist
 
 # The image (docs/image.md). SOURCE=https://… is the address of the code, for its label.
 image: $(TOOLS)/installed
 	$(TOOLS)/bin/hadolint Dockerfile
-	$(BUILD) --tag $(IMAGE) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) --build-arg VERSION=$(VERSION) \
+	$(BUILD) --tag $(IMAGE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE) \
-	  --build-arg CREATED=$(shell $(PYTHON) -c 'import datetime as d; print(d.datetime.fromtimestamp($(SOURCE_DATE_EPOCH), d.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))') .
+	  --build-arg CREATED=$(shell $(PYTHON) -c 'import datetime as d; print(d.datetime.fromtimestamp($(EPOCH), d.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))') .
 
 # What the base image's tag is today; the Dockerfile's ARG BASE pins it.
 base:
@@ -62,7 +62,7 @@ sbom: wheel
 	$(PYTHON) -m venv --without-pip build/sbom
 	$(TOOLS)/bin/pip --python build/sbom/bin/python install --quiet --require-hashes -r release/requirements.lock
 	$(TOOLS)/bin/pip --python build/sbom/bin/python install --quiet --no-deps dist/*.whl
-	$(TOOLS)/bin/python -m release.sbom build/sbom dist/remediator.cdx.json
+	SOURCE_DATE_EPOCH=$(EPOCH) $(TOOLS)/bin/python -m release.sbom build/sbom dist/remediator.cdx.json
 
 # The newest versions that pyproject.toml allows, with hashes; to be reviewed and committed.
 lock: $(TOOLS)/installed
@@ -73,7 +73,7 @@ lock: $(TOOLS)/installed
 # The kubectl plugin for krew, of this platform, and its manifest: dist/krew. RELEASES=https://… is where archives will be served.
 krew: wheel
 	$(TOOLS)/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
-	$(TOOLS)/bin/python -m release.krew $(RELEASES) $(HOMEPAGE)
+	SOURCE_DATE_EPOCH=$(EPOCH) $(TOOLS)/bin/python -m release.krew $(RELEASES) $(HOMEPAGE)
 
 clean:
 	rm -rf $(VENV) $(TOOLS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

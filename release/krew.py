@@ -103,6 +103,21 @@ def _platforms(archives: Path, url: str) -> Iterator[dict[str, Any]]:
             }
 
 
+class _Writer(yaml.SafeDumper):
+    """Writes texts of several lines as such: people review the manifest."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Writer.add_representer(str, _Writer.represent_text)
+
+
+def written(told: dict[str, Any]) -> str:
+    """The manifest as YAML."""
+    return yaml.dump(told, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
+
+
 def archive_name() -> str:
     """What the archive of this platform is called."""
     machine = _ARCHITECTURES.get(platform.machine(), platform.machine())
@@ -114,8 +129,7 @@ def main(url: str, homepage: str = "") -> None:
     out = Path("dist") / "krew"
     out.mkdir(parents=True, exist_ok=True)
     pack(freeze(Path("build") / "krew"), out / archive_name(), int(os.environ["SOURCE_DATE_EPOCH"]))
-    told = yaml.safe_dump(manifest(out, url, homepage), sort_keys=False, allow_unicode=True, width=120)
-    (out / "remediate.yaml").write_text(told, encoding="utf-8")
+    (out / "remediate.yaml").write_text(written(manifest(out, url, homepage)), encoding="utf-8")
     sys.stdout.write(f"{out / archive_name()}\n{out / 'remediate.yaml'}\n")
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import remediator
-from release.krew import TEMPLATE, archive_name, manifest, pack
+from release.krew import TEMPLATE, archive_name, manifest, pack, written
 from remediator.cli.ourselves import ourselves
 
 V = remediator.__version__
@@ -82,6 +82,13 @@ class TestManifest:
     def test_a_home_page_stands_in_it_only_if_there_is_one(self, archives: Path) -> None:
         assert "https://example.org" == manifest(archives, URL, "https://example.org")["spec"]["homepage"]
         assert "homepage" not in manifest(archives, URL)["spec"]
+
+    def test_is_written_to_be_read(self, archives: Path) -> None:
+        told = manifest(archives, URL)
+        text = written(told)
+
+        assert told == yaml.safe_load(text)
+        assert "  description: |\n    Takes traffic away" in text
 
     def test_without_an_archive_there_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=f"has no archive of version {V}"):
