@@ -33,6 +33,7 @@ from tests.builders import (
     split,
     updating,
     virtual_service,
+    when,
 )
 from tests.fakes import FakeCluster
 from tests.test_pipeline_records import Mesh
@@ -131,6 +132,16 @@ def test_one_version_alone(
 
     assert expected == (row.outcome, row.reason), row.message
     assert ([], []) == (mesh.cluster.aborts, mesh.cluster.patches)
+
+
+def test_another_service_of_the_object_is_not_explained_by_it(mesh_of: Callable[..., Mesh]) -> None:
+    both = virtual_service(
+        when(route=[{"destination": {"host": "ratings"}}]), {"name": "primary", "route": split(stable=100)}
+    )
+    mesh = mesh_of(both, RULE_AT_REST, updated("v1", current="old"))
+    (row,) = mesh.deliver(alert(labels("v2", name="ratings"), fingerprint="e" * 16))
+
+    assert (Outcome.DENIED, Reason.NOT_SEPARABLE) == (row.outcome, row.reason), row.message
 
 
 def test_a_refusal_for_want_of_an_update_is_recorded_with_the_lever_s_no(mesh_of: Callable[..., Mesh]) -> None:

@@ -10,6 +10,7 @@ from remediator.owners import Driver, Driving
 from remediator.owners.abort import idle, to_abort
 from remediator.owners.rollback import to_roll_back
 from remediator.traffic.exposure import Facts
+from remediator.traffic.hosts import Host
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
 
@@ -44,9 +45,9 @@ def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
     return yes(GUARD, who + _KEEPS[owner.driver])
 
 
-def of_refused(driving: Driving, planned: Refusal) -> Verdict:
-    """No, where the planner refused because Argo Rollouts has no two versions to tell apart here."""
-    found = idle(driving)
+def of_refused(driving: Driving, planned: Refusal, host: Host, facts: Facts) -> Verdict:
+    """No, where the planner refused because Argo Rollouts has no two versions of this service to tell apart."""
+    found = idle(driving, host, facts)
     if found is None or planned.reason not in _ONE_VERSION:
         return yes(GUARD, "not asked: there is no plan")
     return no(GUARD, found.reason, f"{found.message} ({planned.message})")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from remediator.outcome import Reason
 from remediator.owners.model import Driving, Rollout, Side
 from remediator.traffic.exposure import Facts
+from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Operation
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
@@ -36,11 +37,17 @@ def to_abort(driving: Driving, plan: Plan, facts: Facts) -> Rollout | Refusal:
     return _at_rest(rollout) or rollout
 
 
-def idle(driving: Driving) -> Refusal | None:
-    """Why no Rollout that drives the object can be aborted, whichever version is accused; None: one can, or there is
-    none."""
-    found = [_at_rest(each) for each in driving.rollouts]
+def idle(driving: Driving, host: Host, facts: Facts) -> Refusal | None:
+    """Why no Rollout that gives `host` traffic here can be aborted, whichever version is accused; None: one can, or
+    there is none."""
+    found = [_at_rest(each) for each in driving.rollouts if _drives(each, host, facts)]
     return found[0] if found and all(found) else None
+
+
+def _drives(rollout: Rollout, host: Host, facts: Facts) -> bool:
+    """Whether one of its sides is this service, or a part of it."""
+    by_rule = any((each.namespace, each.name) == rollout.rule and each.covers(host) for each in facts.rules.rules)
+    return host in (rollout.canary.host, rollout.stable.host) or by_rule
 
 
 def _at_rest(rollout: Rollout) -> Refusal | None:

@@ -182,11 +182,11 @@ class _Asking:
 
     def _refusal(self, work: Work) -> Refusal | None:
         """What the planner has against it, and what a person would see in it that it does not."""
-        refusal = next((each for each in work.proposal.verdicts if isinstance(each, Refusal)), None)
-        if refusal is None:
-            return self._astray(work)
-        explained = lever.of_refused(work.snapshot.driving, refusal)
-        return refusal if explained.allows else _of(explained)
+        for case, refusal in work.paired:
+            if isinstance(refusal, Refusal):
+                explained = lever.of_refused(work.snapshot.driving, refusal, case.demand.suspect.host, work.facts)
+                return refusal if explained.allows else _of(explained)
+        return self._astray(work)
 
     def _work(self, suspects: tuple[Suspect, ...]) -> Work:
         reverts = self.wish.action is Action.REVERT_TO_STABLE

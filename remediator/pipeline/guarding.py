@@ -193,8 +193,9 @@ class Guarding:
                 yield case.number, judge(asked)
             else:
                 # The planner refused it: that the suspect is the stable version, or the only one, explains more.
-                found = (GUARDS[suspect_is_stable.GUARD](asked), lever.of_refused(asked.target.driving, planned))
-                if nos := against(found):
+                host, driving = case.demand.suspect.host, asked.target.driving
+                idle = lever.of_refused(driving, planned, host, asked.facts)
+                if nos := against((GUARDS[suspect_is_stable.GUARD](asked), idle)):
                     yield case.number, nos
 
     def _situation(self, work: Work, case: Case, targets: int) -> Situation:
