@@ -32,11 +32,10 @@ NO_POLICY = "none"
 
 _ANSWERS = ("200", "400", "401", "413", "503")
 _GATE = ("go", "held", "unknown")
+_POLL_ANSWERS = ("200", "400", "401", "404", "413", "503")
 _REMEDIATION_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _AGE_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-
 _WRITERS = (
     *("argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller", "helm"),
     *("flagger", "rollouts-controller", "istioctl"),
@@ -109,27 +108,34 @@ class Metrics:
         self._budget_remaining = self._gauge("budget_remaining", "Remediations that --budget still allows now.")
         self._paused = self._gauge("paused", "1 while a pause holds: nothing is changed.")
         self._awaiting = self._gauge("awaiting_approval", "Plans that wait for a person's yes or no.")
+        self._create_for_levers()
+        self._create_for_people()
+        watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
+        watchdog.set_function(lambda: self._clock() - self._heartbeat)
+
+    def _create_for_levers(self) -> None:
         self._verifications = self._counter("verifications", "Patches whose verification came to its end.", "verdict")
         for verdict in VerificationVerdict:
             self._verifications.labels(verdict.value)
-        self._gate_answers = self._counter(
-            "gate_answers", "Answers of the gate to a question that it understood.", "answer"
+        self._holds = self._gauge("holds_active", "Remediations whose withdrawal is held up now.")
+        self._enforcements = self._counter(
+            "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
         )
+        self._polls = self._counter("flagger_polls", "Questions of Flagger whether to roll back, by the code.", "code")
+        for code in _POLL_ANSWERS:
+            self._polls.labels(code)
+        self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
+        for writer in (*_WRITERS, "kubectl", "other", "unknown"):
+            self._enforcements.labels(writer)
+            self._lost.labels(writer)
+
+    def _create_for_people(self) -> None:
+        self._gate_answers = self._counter("gate_answers", "Answers of the gate to a question it understood.", "answer")
         for answer in _GATE:
             self._gate_answers.labels(answer)
         self._notices = self._counter(
             "notices", "What people were to be told, by who takes it and what became of it.", "service", "result"
         )
-        self._holds = self._gauge("holds_active", "Remediations whose withdrawal is held up now.")
-        self._enforcements = self._counter(
-            "hold_enforcements", "Withdrawals that were brought back, by who had undone them.", "writer"
-        )
-        self._lost = self._counter("holds_lost", "Holds that were given up, by who went on.", "writer")
-        for writer in (*_WRITERS, "kubectl", "other", "unknown"):
-            self._enforcements.labels(writer)
-            self._lost.labels(writer)
-        watchdog = self._gauge("watchdog_age_seconds", "Since Alertmanager last delivered the watchdog; NaN if never.")
-        watchdog.set_function(lambda: self._clock() - self._heartbeat)
 
     def _create_for_alerts(self) -> None:
         self._notifications = self._counter("notifications", "Requests to /webhook, by the code of the answer.", "code")
@@ -256,6 +262,10 @@ class Metrics:
     def hold_lost(self, writer: str) -> None:
         """Count one hold that was given up."""
         self._lost.labels(writer_label(writer)).inc()
+
+    def polled(self, code: int) -> None:
+        """Count one answer to Flagger's question whether to roll back, by its HTTP status code."""
+        self._polls.labels(str(code)).inc()
 
     def heartbeat(self) -> None:
         """Note that the watchdog has come: the way from Prometheus over Alertmanager to here is open."""

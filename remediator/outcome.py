@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
     """How one alert ended for one target."""
 
     APPLIED = "Applied"
-    """The routing object was patched."""
+    """The routing object was patched, or its driver took the traffic away."""
+    PLANNED = "Planned"
+    """The record stands, and the driver of the object carries it out as soon as it asks. Nothing was changed yet."""
     OBSERVED = "Observed"
     """Mode Observe: planned, and tried with the server's dry run; nothing was changed."""
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -31,6 +34,8 @@ class Reason(StrEnum):
 
     PATCHED = "Patched"
     ABORTED = "Aborted"
+    ROLLBACK_OFFERED = "RollbackOffered"
+    ROLLED_BACK = "RolledBack"
     DRY_RUN = "DryRun"
     APPROVAL_REQUIRED = "ApprovalRequired"
     NOT_EXPOSED = "NotExposed"
@@ -46,6 +51,7 @@ class Reason(StrEnum):
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     NO_LEVER = "NoLever"
     NOTHING_TO_ABORT = "NothingToAbort"
+    LEVER_NOT_PULLED = "LeverNotPulled"
     TOO_MANY_TARGETS = "TooManyTargets"
     PAUSED = "Paused"
     SWITCHED_OFF = "SwitchedOff"
@@ -80,6 +86,7 @@ class NoticeKind(StrEnum):
 
     HOLD_LOST = "HoldLost"
     STILL_RECEIVING = "StillReceiving"
+    STILL_ROUTED = "StillRouted"
     NOT_RECOVERED = "NotRecovered"
     FAILED = "Failed"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -91,18 +98,34 @@ class NoticeKind(StrEnum):
     RELEASED = "Released"
     HELD = "Held"
     OBSERVED = "Observed"
+    UNROUTED = "Unrouted"
     WITHDRAWN = "Withdrawn"
     RECOVERED = "Recovered"
 
     @property
     def usual(self) -> bool:
         """Whether people are told unless they say otherwise."""
-        return self not in (NoticeKind.HELD, NoticeKind.OBSERVED, NoticeKind.WITHDRAWN, NoticeKind.RECOVERED)
+        return self not in _UNUSUAL
 
     @property
     def urgent(self) -> bool:
         """Whether a suspect hurts users now, and nothing more is done about it."""
-        return self in (NoticeKind.HOLD_LOST, NoticeKind.STILL_RECEIVING, NoticeKind.NOT_RECOVERED)
+        return self in _PRESSING
+
+
+_PRESSING: Final = (
+    NoticeKind.HOLD_LOST,
+    NoticeKind.STILL_RECEIVING,
+    NoticeKind.STILL_ROUTED,
+    NoticeKind.NOT_RECOVERED,
+)
+_UNUSUAL: Final = (
+    NoticeKind.HELD,
+    NoticeKind.OBSERVED,
+    NoticeKind.UNROUTED,
+    NoticeKind.WITHDRAWN,
+    NoticeKind.RECOVERED,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
 import hypothesis
@@ -12,6 +13,7 @@ import pytest
 
 from remediator.cluster.area import Area
 from remediator.cluster.kubernetes import KubernetesCluster
+from tests.packaged import ROOT, build, installed
 from tests.processes import Missing
 from tests.real_world import QUICK, RealWorld, Start, cleared, rest_of
 from tests.relay import Relay, relay
@@ -77,3 +79,15 @@ def network(api_server: ApiServer) -> Iterator[Relay]:
     """A relay to the API server, to be cut and mended."""
     with relay(api_server.port) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def empty_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and what the lock file says, and nothing of this tree. Needs a package index."""
+    return installed(wheel, tmp_path_factory.mktemp("empty") / "environment")

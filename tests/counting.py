@@ -24,8 +24,8 @@ from remediator.cluster.call import Call
 from tests.servers import ApiServer
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
-_DISCOVERY = re.compile(r"/apis/[^/]+")
-"""Asked whether a kind is served, now and then, beside everything else: not counted."""
+_BESIDE = re.compile(r"/apis/[^/]+|.*/(endpointslices|pods)")
+"""Asked whether a kind is served, now and then, and which pods a suspect has, beside everything else: not counted."""
 _TIMEOUT_S = 600.0
 """Of the server's answers: a watch may be silent for minutes."""
 
@@ -196,7 +196,7 @@ class _Connection(BaseHTTPRequestHandler):
         if "watch=true" in parts.query:
             self._stream(self._asked(body))
             return
-        if _DISCOVERY.fullmatch(parts.path):
+        if _BESIDE.fullmatch(parts.path):
             self._answer(self._asked(body))
             return
         passage = self.server.entered(self.command, parts.path, json.loads(body) if body else None)

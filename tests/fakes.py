@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonpatch
 
+from remediator.cluster.images import images_in
 from remediator.cluster.inventory import Inventory, reference
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
@@ -20,8 +21,9 @@ from remediator.guards.cooldown import Made
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import Rollout, read_rollout
+from remediator.owners import Rollout, read_rollout, stable_pods, with_stable
 from remediator.records.events import Event
+from remediator.records.images import Ran
 from remediator.records.ledger import Head, Tally, head, unheard
 from remediator.records.model import Remediation, Status
 from remediator.records.moments import is_held, moments
@@ -105,9 +107,17 @@ class FakeCluster:
         self.step("get")
         if ref not in self.stored:
             raise NotFound(f"{ref} not found")
-        found = self._index.snapshot(copy.deepcopy(self.stored[ref]))
-        rollouts = tuple(read_rollout(self.stored[each.ref]) for each in found.driving.rollouts)
-        return replace(found, driving=replace(found.driving, rollouts=rollouts))
+        body = copy.deepcopy(self.stored[ref])
+        rollouts = tuple(self._rollout(each.ref) for each in self._index.snapshot(body).driving.rollouts)
+        return self._index.snapshot(body, rollouts)
+
+    def _rollout(self, ref: TargetRef) -> Rollout:
+        found = read_rollout(self.stored[ref])
+        wanted = stable_pods(found)
+        if wanted is None:
+            return found
+        pods = (body["metadata"]["labels"] for each, body in self.stored.items() if each.kind == "Pod")
+        return with_stable(found, (labels for labels in pods if wanted.items() <= labels.items()))
 
     def abort(self, rollout: Rollout, *, dry_run: bool = False) -> None:
         self.step("abort")
@@ -127,6 +137,12 @@ class FakeCluster:
         self.step("readiness")
         said = self.endpoints.get(replace(destination, port=None))
         return replace(said, destination=destination) if said else Readiness(destination, ready=2, total=2)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        self.step("images")
+        bodies = list(self.stored.values())
+        slices, pods = ([each for each in bodies if each["kind"] == kind] for kind in ("EndpointSlice", "Pod"))
+        return images_in(slices, pods, destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         self.step("patch")
@@ -197,6 +213,8 @@ class FakeLedger:
     """Implements `records.ledger.Ledger` in memory. Its index always knows what is stored."""
 
     def __init__(self, step: Callable[[str], None]) -> None:
+        self.now: Callable[[], datetime] = lambda: NOW
+        """By which records are created, one a second."""
         self._lock = threading.Lock()
         self._step = step
         self.stored: dict[tuple[str, str], Remediation] = {}
@@ -218,7 +236,7 @@ class FakeLedger:
             if key in self.stored:
                 raise AlreadyExists(f"{record} is there")
             count = str(len(self.stored) + 1)
-            created = NOW + timedelta(seconds=len(self.stored))
+            created = self.now() + timedelta(seconds=len(self.stored))
             stored = replace(record, status=Status(), uid=f"rem-{count}", resource_version="1", created_at=created)
             self.stored[key] = stored
             self._order(stored)
@@ -300,6 +318,13 @@ class FakeLedger:
 
     def barring(self, host: Host) -> tuple[Remediation, ...]:
         return tuple(each for each in self._indexed() if host in moments(each).barred)
+
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        found = ((moments(each).trial, each) for each in self.records())
+        return tuple(each for trial, each in found if trial and trial[:2] == (namespace, name))
+
+    def offered(self) -> tuple[Head, ...]:
+        return tuple(head(each) for each in self._indexed() if moments(each).offered)
 
     def tally(self, since: datetime) -> Tally:
         found = [moments(each) for each in self._indexed()]

@@ -17,9 +17,11 @@ from remediator.errors import AlreadyExists, ClusterError, Conflict, NotFound, N
 from remediator.guards.cooldown import Made
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.policies.model import Action, Mode
 from remediator.records.events import Event
 from remediator.records.hold import Enforcement, Hold
+from remediator.records.images import Image, Images
 from remediator.records.ledger import Head, Ledger, Tally, head
 from remediator.records.model import (
     Accusation,
@@ -36,6 +38,7 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
+from remediator.records.rollback import Rollback
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
@@ -121,8 +124,17 @@ TAKEN_BACK = replace(
         window_s=60.0,
         figures=(Figure(REVIEWS, Side.LIVE, 612.5, 0.0, 6.125), Figure(SHADOW, Side.MIRRORED, 40.0, 1.5, 2.0)),
         errors=(Errors(REVIEWS.host, 0.051, None, 0.04),),
+        unrouted_at=NOON + timedelta(seconds=2),
         withdrawn_at=NOON + timedelta(seconds=75),
         concluded_at=NOON + timedelta(minutes=3),
+    ),
+    images=Images(
+        NOON + timedelta(seconds=1),
+        (
+            Image(REVIEWS, "reviews", "sha256:" + 64 * "a"),
+            Image(Suspect(SHADOW.host, None), "reviews", "sha256:" + 64 * "b"),
+        ),
+        complete=False,
     ),
     hold=Hold(
         (Enforcement(NOON, "kubectl-edit", "41", LATE), Enforcement(LATE, "", "42")), NOON + timedelta(hours=2), "helm"
@@ -556,6 +568,22 @@ class LedgerContract:
         world.eventually(lambda: len(world.ledger.barring(REVIEWS.host)) == 1)
         assert ["applied"] == [each.name for each in world.ledger.barring(REVIEWS.host)]
         assert () == world.ledger.barring(Host("ratings.shop.svc.cluster.local"))
+
+    def test_knows_what_flagger_is_told_to_roll_back(self, world: LedgerWorld) -> None:
+        """Every record of the Canary; and which of them it has not asked for yet."""
+        rollback = Rollback("reviews", "6657cd9495", timedelta(seconds=180))
+        more: dict[str, Any] = {"patch": (), "undo": (), "lever": Lever.FLAGGER, "rollback": rollback}
+        for name in ("offered", "told"):
+            world.ledger.create(record(name, **more))
+        world.ledger.create(record("other", **more | {"rollback": replace(rollback, canary="ratings")}))
+        world.ledger.create(record("patched"))
+        world.eventually(lambda: ["offered", "other", "told"] == [each.name for each in world.ledger.offered()])
+        world.ledger.conclude(replace(world.ledger.read("shop", "told"), status=APPLIED))
+
+        world.eventually(lambda: ["offered", "other"] == [each.name for each in world.ledger.offered()])
+        found = world.ledger.of_canary("shop", "reviews")
+        assert [("offered", rollback), ("told", rollback)] == [(each.name, each.intent.rollback) for each in found]
+        assert () == world.ledger.of_canary("web", "reviews")
 
     def test_counts_what_was_changed_and_what_is_about_to_be(self, world: LedgerWorld) -> None:
         early = NOON - timedelta(hours=1)

@@ -14,6 +14,7 @@ from remediator.outcome import Reason, TargetRef
 from remediator.owners import Driver, Lever, Owner
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Enforcement, Hold
+from remediator.records.images import Image, Images
 from remediator.records.model import (
     Accusation,
     Approval,
@@ -28,6 +29,7 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
+from remediator.records.rollback import Rollback
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Errors, Figure, Side, Verification, VerificationVerdict
@@ -193,6 +195,13 @@ intents = st.builds(
     request=st.none() | requests,
     owner=st.none() | st.builds(Owner, driver=st.sampled_from(Driver), name=words, evidence=words),
     lever=st.sampled_from(Lever),
+    rollback=st.none()
+    | st.builds(
+        Rollback,
+        canary=st.sampled_from(["reviews", "ratings"]),
+        checksum=st.sampled_from(["6657cd9495", "57b5dd6774"]),
+        within=st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+    ),
 )
 counts = st.floats(0, 1e9)
 shares = st.none() | st.floats(0, 1)
@@ -210,6 +219,7 @@ verifications = st.builds(
         st.builds(Errors, host=suspects.map(lambda suspect: suspect.host), before=shares, others=shares, after=shares),
         max_size=2,
     ).map(tuple),
+    unrouted_at=st.none() | moments,
     withdrawn_at=st.none() | moments,
     concluded_at=st.none() | moments,
 )
@@ -239,6 +249,13 @@ statuses = st.builds(
     ).map(tuple),
     judged_at=st.none() | moments,
     verification=st.none() | verifications,
+    images=st.none()
+    | st.builds(
+        Images,
+        at=moments,
+        found=st.lists(st.builds(Image, suspect=suspects, container=said, digest=said), max_size=3).map(tuple),
+        complete=st.booleans(),
+    ),
 )
 approvals = st.builds(Approval, approved=st.booleans(), by=words, reason=words, at=st.none() | moments)
 

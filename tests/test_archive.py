@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediator.cluster.archive import Archive
-from remediator.cluster.ledger import RecordSink
+from remediator.cluster.sink import RecordSink
 from remediator.records.ledger import head
 from remediator.records.model import Phase, Remediation, Request, Status, Undoing
 from remediator.records.wire import render

@@ -364,7 +364,9 @@ class TestExplain:
         (Path("shop") / "canary.yaml").write_text(yaml.safe_dump(builders.flagger_canary()))
         lines = look("explain", "-f", "shop").stdout.splitlines()
         assert "  Driven by Flagger (Canary shop/reviews): its name is the apex name of the Canary" in lines
-        assert any(line.startswith("    NO   lever              Flagger (Canary shop/reviews)") for line in lines)
+        assert any(
+            line.startswith("    NO   lever              Canary shop/reviews would put a patch") for line in lines
+        )
         (found,) = json.loads(look("explain", "-f", "shop", "-o", "json").stdout)["alerts"]
         (routed,) = found["objects"]
         evidence = "its name is the apex name of the Canary"
@@ -383,6 +385,23 @@ class TestExplain:
         (work,) = json.loads(found)["targets"]
         assert ("ArgoRollouts", []) == (work["lever"], work["undo"])
         assert {"op": "add", "path": "/status/abort", "value": True} == work["patch"][-1]
+
+    def test_of_what_flagger_drives_the_rollback_is_shown(self) -> None:
+        hosts = builders.virtual_service({"route": builders.by_host(reviews_primary=90, reviews_canary=10)})
+        hook = {"name": "remediator", "type": "rollback", "url": "http://remediator/flagger/rollback"}
+        driver = builders.flagger_canary(analysis={"webhooks": [hook]})
+        driver |= {"status": {"phase": "Progressing", "lastAppliedSpec": "5454669676"}}
+        Path("hosts.yaml").write_text(yaml.safe_dump_all([hosts, driver]))
+        accusing = json.dumps({"labels": builders.labels(name="reviews-canary")})
+
+        text = look("plan", "-f", "hosts.yaml", alert="-", stdin=accusing).stdout
+        assert "would be Planned (RollbackOffered): VirtualService shop/reviews" in text
+        assert "Nothing is sent: Flagger asks, and is told to roll Canary shop/reviews back (6657cd9495)." in text
+        found = look("plan", "-f", "hosts.yaml", "-o", "json", alert="-", stdin=accusing).stdout
+        (work,) = json.loads(found)["targets"]
+        assert ("Flagger", [], []) == (work["lever"], work["patch"], work["undo"])
+        said = look("explain", "-f", "hosts.yaml", alert="-", stdin=accusing).stdout
+        assert "Canary shop/reviews drives the object, and Flagger asks here whether to roll it back" in said
 
     def test_the_host_wins_over_name_and_namespace(self) -> None:
         host = "reviews.shop.svc.cluster.local"

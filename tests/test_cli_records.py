@@ -25,6 +25,7 @@ from remediator.cli.record_table import age, say_table
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster
 from remediator.outcome import Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.policies.model import MANUAL, Action, MirrorScope, Mode
 from remediator.records.hold import Enforcement, Hold
 from remediator.records.model import (
@@ -42,6 +43,7 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
+from remediator.records.rollback import Rollback
 from remediator.records.wire import render
 from remediator.traffic import undo
 from remediator.traffic.hosts import Host
@@ -412,6 +414,25 @@ class TestTable:
 
 
 class TestShow:
+    def test_of_what_flagger_rolls_back_it_says_how_long_it_waits_and_then_why_there_is_no_undo(
+        self, cluster: LocalCluster
+    ) -> None:
+        rollback = Rollback("reviews", "6657cd9495", timedelta(seconds=180))
+        offered = record(cluster, "canary-0ffe4ed", lever=Lever.FLAGGER, rollback=rollback)
+        assert offered.created_at
+        lines = shown("canary-0ffe4ed")
+        actions = (
+            "  actions  RevertToStable, RemoveMirrors, by Flagger's rollback of Canary reviews, checksum 6657cd9495"
+        )
+        assert actions in lines
+        until = (offered.created_at + timedelta(minutes=3)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        assert f"Flagger is told to roll back as soon as it asks, until {until}." in lines
+
+        told = offered.ended(Conclusion(Phase.APPLIED, Reason.ROLLED_BACK, "told"), APPLIED)
+        cluster.ledger.conclude(told)
+        (line,) = (each for each in shown("canary-0ffe4ed") if each.startswith("An undo is refused"))
+        assert line.endswith("To let it try the same revision again: remediator release shop/canary-0ffe4ed")
+
     @pytest.mark.parametrize(
         "arguments",
         [

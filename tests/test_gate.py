@@ -25,12 +25,15 @@ from remediator.errors import ClusterError, NotSynced, SettingsError, Unavailabl
 from remediator.guards.situation import Bounds
 from remediator.metrics import Metrics
 from remediator.outcome import Reason
+from remediator.owners import Lever
 from remediator.pipeline import Pipeline
 from remediator.pipeline.gating import ask
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
 from remediator.records.gate import Candidate, bars, judge
 from remediator.records.model import Approval, Companion, Phase, Release, Remediation, Request, Undoing
+from remediator.records.offers import is_offered, trial_of
+from remediator.records.rollback import Rollback
 from remediator.settings import packaged_policies, read
 from remediator.traffic.hosts import Host, meanings, resolve
 from remediator.traffic.suspect import Suspect
@@ -215,6 +218,26 @@ def test_the_index_finds_what_a_look_at_every_record_finds(whole: list[Remediati
         assert expected == list(archive.barring(host))
 
 
+@given(whole=st.lists(remediations(), max_size=6), gone=st.sets(st.integers(0, 5)))
+def test_the_index_finds_what_was_condemned_and_what_is_offered(whole: list[Remediation], gone: set[int]) -> None:
+    archive, kept = Archive(), {}
+    for each in (replace(found, created_at=NOON, resource_version="1") for found in whole):
+        archive.put(each)
+        kept[each.namespace, each.name] = each
+    for number in gone:
+        if number < len(whole):
+            archive.drop(whole[number].namespace, whole[number].name)
+            kept.pop((whole[number].namespace, whole[number].name), None)
+    in_order = [kept[key] for key in sorted(kept)]
+    for namespace, name in {(trial[0], trial[1]) for each in in_order if (trial := trial_of(each))}:
+        expected = [each for each in in_order if (trial := trial_of(each)) and trial[:2] == (namespace, name)]
+        assert expected == list(archive.of_canary(namespace, name))
+    assert () == archive.of_canary("nowhere", "reviews")
+    assert [(each.namespace, each.name) for each in in_order if is_offered(each)] == [
+        head.key for head in archive.offered()
+    ]
+
+
 def _hosts(found: Remediation) -> set[Host]:
     return {suspect.host for suspect in found.intent.suspects}
 
@@ -269,7 +292,7 @@ class TestHttp:
         [
             pytest.param({}, "namespace: missing", id="nothing"),
             pytest.param({"namespace": "shop"}, "service: missing", id="no service"),
-            pytest.param(ASKED | {"image": "v2"}, "image: unknown; the parameters are namespace", id="unknown"),
+            pytest.param(ASKED | {"tag": "v2"}, "tag: unknown; the parameters are namespace", id="unknown"),
             pytest.param(ASKED | {"version": ""}, "version: is no version", id="an empty version"),
             pytest.param(ASKED | {"version": "v 2"}, "version: is no version", id="a version with a space"),
             pytest.param(ASKED | {"service": "*"}, "service: is no name of a service", id="everything"),
@@ -279,6 +302,20 @@ class TestHttp:
     def test_a_wrong_question_is_400(self, query: Json, said: str) -> None:
         answer = client().get(GATE, query_string=query)
         assert (400, True) == (answer.status_code, str(answer.json["error"]).startswith(said))  # type: ignore[index]
+
+    def test_flaggers_next_revision_is_not_held_for_the_last_one(self) -> None:
+        rolled_back = meant(
+            about("reviews-canary.shop.svc.cluster.local", None),
+            lever=Lever.FLAGGER,
+            rollback=Rollback("reviews", "6f7c", timedelta(minutes=3)),
+        )
+        payload = {"name": "reviews", "namespace": "shop", "phase": "Progressing"}
+        asking = client(rolled_back)
+        codes = [asking.post(GATE, json=payload | {"checksum": each}).status_code for each in ("6f7c", "next")]
+        assert [403, 200] == codes
+        # Of a Canary of another name nothing is known but its services, as of everybody else's.
+        other = payload | {"name": "other", "checksum": "next", "metadata": {"service": "reviews-canary"}}
+        assert 403 == asking.post(GATE, json=other).status_code
 
     @pytest.mark.parametrize(
         ("suspect", "body", "code"),

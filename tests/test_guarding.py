@@ -191,7 +191,7 @@ CAUSES = {
         "mode", Reason.NOT_OPTED_IN, "(--opt-in)", bounds=Bounds(opt_in=True), end=annotated(mode="Enforce")
     ),
     "Flagger drives the object": Cause(
-        "lever", Reason.NO_LEVER, "Flagger (Canary shop/reviews) drives the object",
+        "lever", Reason.NO_LEVER, "nothing says that its canary side is accused",
         lambda mesh: mesh.cluster.put(flagger_canary()),
         end=lambda mesh: mesh.cluster.put(flagger_canary(provider="linkerd")),
     ),

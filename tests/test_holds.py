@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -235,29 +236,36 @@ class TestLost:
             found.append(mesh.weights())
         return found
 
-    def test_five_times_it_is_brought_back_at_once_and_then_no_more(self, mesh: Mesh) -> None:
-        assert [[100, 0]] * 5 == self.fight(mesh)
-        assert [[90, 10]] * 3 == self.fight(mesh, 3)
+    def test_five_times_it_is_brought_back_at_once_and_with_the_fifth_the_hold_is_lost(self, mesh: Mesh) -> None:
+        assert [[100, 0]] * 4 == self.fight(mesh, 4)
+        assert hold_of(mesh.record).lost_at is None
+        assert [[100, 0]] == self.fight(mesh, 1)
         hold = hold_of(mesh.record)
-        assert (5, NOW + timedelta(seconds=12), "kustomize-controller") == (
+        assert (5, NOW + timedelta(seconds=10), "kustomize-controller") == (
             len(hold.enforcements),
             hold.lost_at,
             hold.lost_to,
         )
+        assert hold.enforcements[-1].done_at == hold.lost_at
+        assert [[90, 10]] * 3 == self.fight(mesh, 3)
+        assert hold == hold_of(mesh.record)
         assert Phase.APPLIED is mesh.record.status.phase
         assert 6 == len(mesh.cluster.patches)
 
     def test_a_warning_a_condition_and_metrics_tell_of_it(self, mesh: Mesh) -> None:
-        self.fight(mesh, 7)
+        self.fight(mesh, 5)
         (event,) = (each for each in mesh.cluster.ledger.events.values() if each.reason == Reason.HOLD_LOST)
         assert ("Warning", "Hold") == (event.tone.value, event.action)
-        assert "kustomize-controller gave reviews.shop v2 traffic again after it was taken away 5 times" in event.note
+        assert "by kustomize-controller last, and it was taken away 5 times within 8s" in event.note
+        assert "it will not be taken away again" in event.note
         assert 1 == counted(mesh, "remediator_holds_lost_total", writer="kustomize-controller")
         assert 1 == counted(mesh, "remediator_outcomes_total", policy="canary", outcome="Denied", reason="HoldLost")
         assert 5 == counted(mesh, "remediator_hold_enforcements_total", writer="kustomize-controller")
 
     def test_the_firing_that_goes_on_does_not_begin_it_anew(self, mesh: Mesh) -> None:
-        self.fight(mesh, 6)
+        self.fight(mesh, 5)
+        assert [("Unchanged", "NotExposed")] == words(mesh.deliver())
+        self.fight(mesh, 1)
         assert [("Denied", "StaleEvidence")] == words(mesh.deliver())
         look(mesh)
         assert [90, 10] == mesh.weights()
@@ -270,17 +278,50 @@ class TestLost:
         enforced = [len(hold_of(record).enforcements) for record in mesh.records]
         assert ([0, 5], [90, 10]) == (sorted(enforced), mesh.weights())
 
-    def test_whoever_answers_at_once_is_paused_for_longer_each_time(self, mesh: Mesh) -> None:
+    def test_whoever_answers_at_once_is_paused_for_longer_each_time_and_never_for_a_second(self, mesh: Mesh) -> None:
         kept, moments = holds(mesh), []
-        for quarter in range(24):
+        for tenth in range(20):
             before = len(mesh.cluster.patches)
             reverted(mesh)
             kept.look()
             if len(mesh.cluster.patches) > before:
-                moments.append(quarter / 4)
-            later(mesh, 0.25)
-        assert [0, 0.25, 0.75, 1.75, 3.75] == moments
+                moments.append(tenth / 10)
+            later(mesh, 0.1)
+        assert [0, 0.1, 0.3, 0.7, 1.3] == moments
         assert hold_of(mesh.record).lost_at is not None
+
+    @pytest.mark.parametrize("moment", ["conclude", "conclude done", "patch", "patch done", "announce done"])
+    def test_a_crash_in_the_fifth_enforcement_forgets_neither_it_nor_the_loss(self, mesh: Mesh, moment: str) -> None:
+        """Another replica goes on, and tells once what has come to its end."""
+        self.fight(mesh, 4)
+        later(mesh, 2)
+        reverted(mesh)
+        mesh.cluster.step = lambda name: die(name) if name == moment else None
+        with suppress(Crash):
+            look(mesh)
+        mesh.cluster.step = lambda _name: None
+        for _ in range(2):
+            later(mesh, 2)
+            look(mesh)
+        hold = hold_of(mesh.record)
+        assert ([100, 0], 5) == (mesh.weights(), len(hold.enforcements))
+        assert hold.lost_at is not None
+        assert hold.enforcements[-1].done_at is not None
+        assert (5, 1) == (told(mesh).count(Reason.HELD), told(mesh).count(Reason.HOLD_LOST))
+
+    def test_a_hold_of_which_nobody_could_say_that_it_was_the_last_is_lost_at_the_next_look(self, mesh: Mesh) -> None:
+        """The process died after the fifth patch, and the writer was quicker than any other."""
+        self.fight(mesh, 4)
+        later(mesh, 2)
+        reverted(mesh)
+        mesh.cluster.step = lambda name: die(name) if name == "patch done" else None
+        with suppress(Crash):
+            look(mesh)
+        mesh.cluster.step = lambda _name: None
+        later(mesh, 2)
+        reverted(mesh)
+        look(mesh)
+        assert ([90, 10], "kustomize-controller") == (mesh.weights(), hold_of(mesh.record).lost_to)
 
 
 class TestTheEnd:

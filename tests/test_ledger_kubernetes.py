@@ -20,6 +20,7 @@ from remediator.policies.model import Mode
 from remediator.records.events import CONTROLLER
 from remediator.records.ledger import head
 from remediator.records.model import Phase, Remediation, Request, Status
+from remediator.records.rollback import Rollback
 from remediator.records.wire import render
 from tests.builders import Json
 from tests.contract import REVIEWS, canary, names, seen
@@ -53,6 +54,7 @@ FULL = replace(
         request=Request("ann", "why"),
         owner=Owner(Driver.FLUX, "Kustomization flux-system/apps", "its labels"),
         lever=Lever.ARGO_ROLLOUTS,
+        rollback=Rollback("reviews", "6657cd9495", timedelta(seconds=180)),
     ),
     status=TAKEN_BACK,
 )

@@ -20,6 +20,7 @@ from tests.processes import Missing, wait_until
 from tests.real_world import GROUP, QUICK, RealWorld, rest_of
 from tests.servers import ApiServer, running_api_server
 from tests.service import PERMISSIONS
+from tests.test_flagger_hook import page_canary
 
 pytestmark = pytest.mark.servers
 
@@ -158,6 +159,13 @@ def test_the_abort_reaches_the_status_of_the_update_that_was_read(watched: Watch
     with pytest.raises(Conflict, match="is gone"):
         cluster.abort(read)
     watched.becomes("Nobody")
+
+
+def test_flaggers_definition_takes_the_canary_of_the_page_whole(server: ApiServer) -> None:
+    server.install(definition("Canary"))
+    wanted = page_canary()
+    stored = server.request("POST", f"{collection('Canary')}?dryRun=All", wanted)
+    assert wanted["spec"]["analysis"] == stored["spec"]["analysis"]
 
 
 def test_without_the_permission_to_read_rollouts_nothing_is_believed(server: ApiServer) -> None:

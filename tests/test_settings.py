@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from remediator import settings
 from remediator.errors import SettingsError
 from remediator.outcome import NoticeKind
-from remediator.settings.table import Rate
+from remediator.settings.forms import Rate
 
 ANONYMOUS = {"allow-anonymous": "true"}
 
@@ -239,9 +239,9 @@ class TestFaults:
             ),
             pytest.param(
                 {"notify-on": "HoldLost,Aplied"},
-                "--notify-on: 'Aplied' is no kind of notice; the kinds are HoldLost, StillReceiving, NotRecovered, "
-                "Failed, AwaitingApproval, Denied, NoData, ApprovalExpired, Applied, Undone, Released, Held, Observed, "
-                "Withdrawn, Recovered",
+                "--notify-on: 'Aplied' is no kind of notice; the kinds are HoldLost, StillReceiving, StillRouted, "
+                "NotRecovered, Failed, AwaitingApproval, Denied, NoData, ApprovalExpired, Applied, Undone, Released, "
+                "Held, Observed, Unrouted, Withdrawn, Recovered",
                 id="a notice that there is not",
             ),
             pytest.param(
@@ -343,8 +343,9 @@ class TestFaults:
                 "REMEDIATOR_MANIFESTS, REMEDIATOR_MAX_ALERT_AGE, REMEDIATOR_MAX_BODY, REMEDIATOR_MODE, "
                 "REMEDIATOR_NAMESPACES, REMEDIATOR_NOTIFY_FILE, REMEDIATOR_NOTIFY_ON, "
                 "REMEDIATOR_OPT_IN, REMEDIATOR_POLICIES, REMEDIATOR_PROMETHEUS_URL, "
-                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, REMEDIATOR_THREADS, "
-                "REMEDIATOR_TLS_CERT_FILE, REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, REMEDIATOR_VERIFY_WITHIN",
+                "REMEDIATOR_RETENTION, REMEDIATOR_ROOT_NAMESPACE, REMEDIATOR_SHUTDOWN_GRACE, "
+                "REMEDIATOR_THREADS, REMEDIATOR_TLS_CERT_FILE, REMEDIATOR_TLS_KEY_FILE, REMEDIATOR_TOKEN_FILE, "
+                "REMEDIATOR_VERIFY_WITHIN",
                 id="a port is not a setting of its own",
             ),
         ],

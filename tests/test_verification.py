@@ -323,7 +323,7 @@ def test_a_patch_tells_what_it_takes(paths: list[str], expected: set[Action]) ->
 def test_a_verdict_says_whether_a_person_has_to_look() -> None:
     worrying = {each for each in Verdict if each.needs_a_person}
 
-    assert {Verdict.STILL_RECEIVING, Verdict.NOT_RECOVERED, Verdict.NO_DATA} == worrying
+    assert {Verdict.STILL_RECEIVING, Verdict.NOT_RECOVERED, Verdict.NO_DATA, Verdict.STILL_ROUTED} == worrying
 
 
 def test_a_verdict_of_a_later_version_is_none_and_the_record_is_not_lost() -> None:

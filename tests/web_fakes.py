@@ -42,6 +42,7 @@ from remediator.records.model import (
     Target,
     Undoing,
 )
+from remediator.records.rollback import Trial
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
 from remediator.traffic.suspect import Suspect
@@ -148,6 +149,9 @@ class FakeLedger:
         if self.fault:
             raise self.fault
         return tuple(self.records[key] for key in sorted(self.records) if host in barred(self.records[key]))
+
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        raise NotImplementedError
 
     def create(self, record: Remediation) -> Remediation:
         raise NotImplementedError
@@ -292,6 +296,21 @@ class FakeCluster:
         raise NotImplementedError
 
 
+class FakeRollbacks:
+    """Has the revisions that are to be rolled back; remembers what it was asked."""
+
+    def __init__(self, *condemned: Trial, fault: ClusterError | None = None) -> None:
+        self.condemned = condemned
+        self.fault = fault
+        self.asked_about: list[Trial] = []
+
+    def asked(self, trial: Trial) -> bool:
+        self.asked_about.append(trial)
+        if self.fault:
+            raise self.fault
+        return trial in self.condemned
+
+
 @dataclass
 class House:
     """An application and all that it is made of."""
@@ -304,6 +323,7 @@ class House:
     max_body: int = 64 * 1024
     draining: threading.Event = field(default_factory=threading.Event)
     ceiling: Mode = Mode.ENFORCE
+    rollbacks: FakeRollbacks = field(default_factory=FakeRollbacks)
 
     def app(self) -> Flask:
         parts = Parts(
@@ -314,6 +334,7 @@ class House:
             authenticator=self.authenticator,
             max_body=self.max_body,
             clock=lambda: NOW,
+            rollbacks=self.rollbacks,
             draining=self.draining,
             ceiling=self.ceiling,
         )

@@ -20,6 +20,7 @@ from remediator.policies.mistake import Mistake
 from remediator.policies.quantities import format_duration, parse_duration
 from remediator.records.journal import Journal
 from remediator.records.model import Approval, Phase, Remediation
+from remediator.records.offers import is_offered
 from remediator.records.wire import render
 
 _POLL_S = 0.25
@@ -89,7 +90,7 @@ def _patience(text: str) -> timedelta:
 def _awaited(cluster: Cluster, record: Remediation, patience: timedelta) -> Remediation:
     """The record as soon as a service has acted on the answer, or when that takes too long."""
     deadline, pause = time.monotonic() + patience.total_seconds(), threading.Event()
-    while record.status.phase in _WAITING and time.monotonic() < deadline:
+    while record.status.phase in _WAITING and not is_offered(record) and time.monotonic() < deadline:
         pause.wait(_POLL_S)
         record = cluster.ledger.read(record.namespace, record.name)
     return record
@@ -97,6 +98,9 @@ def _awaited(cluster: Cluster, record: Remediation, patience: timedelta) -> Reme
 
 def _outcome(record: Remediation, approved: bool, patience: timedelta) -> _Said:
     phase, word = record.status.phase, "approved" if approved else "rejected"
+    if is_offered(record):
+        told = f"{record} is {word}: Flagger is told to roll back as soon as it asks"
+        return _Said(record, told, Outcome.PLANNED, record.status.message)
     if phase in _WAITING:
         later = f"{record} is {word}; a service that runs acts on it within seconds"
         if not patience:

@@ -38,10 +38,12 @@ from remediator.guards import alert_age, evidence, switch
 from remediator.guards.verdict import Verdict, against
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
+from remediator.pipeline.carrying import send
 from remediator.pipeline.drafting import draft, granted, key_of, stamped
 from remediator.pipeline.execution import execute
 from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.tools import Limits, Tools
+from remediator.pipeline.undoing import retry_words
 from remediator.records.journal import Journal
 from remediator.records.model import Request
 from remediator.traffic.virtualservice import KIND
@@ -172,14 +174,15 @@ class _Act:
             say_preview(console(), preview)
         if self.how.dry_run:
             return self._tried(preview)
-        if not self.how.yes and not _confirmed(self.ref):
+        question = f"Abort {planned.rollout}?" if planned.rollout else f"Change {self.ref}?"
+        if not self.how.yes and not _confirmed(question):
             say(console(), "Nothing was changed.")
             return 1
         return self._done(planned, preview)
 
     def _try(self, work: Agreed, name: str) -> None:
         try:
-            self.place.cluster.patch(self.ref, stamped(work, name), dry_run=True)
+            send(work, name, self._tools(work), dry_run=True)
         except Conflict as error:
             raise Conflict(f"{error}; run it again") from error
 
@@ -189,8 +192,8 @@ class _Act:
     def _preview(self, work: Agreed) -> Preview:
         first = granted(work)[0]
         record = draft(work, first, key_of(work, first).name(), first.alert.starts_at)
-        # A dry run makes no record, so there is no name to be shown.
-        bare = work.proposal.patch if self.how.dry_run else None
+        # A dry run makes no record, so there is no name to be shown; and where another writes, nobody writes it there.
+        bare = work.proposal.patch if self.how.dry_run or work.rollout else None
         patch = bare or stamped(work, record.name)
         source = "file" if isinstance(self.place.cluster, LocalCluster) else "live"
         return Preview(work, record, patch, source, *self._opinions(work))
@@ -224,23 +227,26 @@ class _Act:
         return CHANGES
 
     def _done(self, work: Agreed, preview: Preview) -> int:
-        cluster = self.place.cluster
-        # The guards bind alerts, and not a person, who has seen what they say.
-        guarding = Guarding(cluster, cluster.ledger, _now)
-        rows = execute(work, Tools(cluster, Journal(cluster.ledger, _now), Limits((work,)), guarding))
-        row = _worst(rows)
-        undo = row.outcome is Outcome.APPLIED and row.remediation
+        row = _worst(execute(work, self._tools(work)))
+        is_done = row.outcome is Outcome.APPLIED
+        undo = is_done and row.reason is Reason.PATCHED and row.remediation
         command = self.place.command(self.context, "undo", f"{self.ref.namespace}/{row.remediation}") if undo else None
         is_good = row.outcome in (Outcome.APPLIED, Outcome.UNCHANGED)
         if not is_good:
             tell_refusal(self.ref, row.outcome, row.reason, row.message)
         if self.how.for_a_person:
-            say_row(console(), row, command)
+            say_row(console(), row, command, retry_words(preview.record) if is_done else "")
         else:
             emit(result_json(preview, row, command), self.how.output)
         if row.reason is Reason.CHANGED_SINCE and self.how.for_a_person:
             self._show_again()
         return 0 if is_good else 1
+
+    def _tools(self, work: Agreed) -> Tools:
+        cluster = self.place.cluster
+        # The guards bind alerts, and not a person, who has seen what they say.
+        guarding = Guarding(cluster, cluster.ledger, _now)
+        return Tools(cluster, Journal(cluster.ledger, _now), Limits((work,)), guarding)
 
     def _show_again(self) -> None:
         """What it would be by now; only a person's second yes makes it so."""
@@ -261,11 +267,11 @@ def _worst(rows: tuple[tuple[int, AlertOutcome], ...]) -> AlertOutcome:
     return next((row for row in told if row.outcome is not Outcome.APPLIED), told[0])
 
 
-def _confirmed(ref: TargetRef) -> bool:
+def _confirmed(question: str) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise InputError("standard input is no terminal, so nobody can be asked: give --yes. Nothing was changed")
     try:
-        return click.confirm(f"Change {ref}?", default=False, err=True)
+        return click.confirm(question, default=False, err=True)
     except click.Abort:
         click.echo(err=True)  # behind the question, which has no end of line yet
         say(console(), "Nothing was changed.")

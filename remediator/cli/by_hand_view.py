@@ -12,11 +12,12 @@ from remediator.cli.guards_view import verdict_json
 from remediator.cli.render import STYLES, diff, say, say_diff, visible
 from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.pipeline.by_hand import Agreed, Settled, Wish
 from remediator.policies.model import Action, MirrorScope
 from remediator.records.model import Remediation
 from remediator.traffic import undo
-from remediator.traffic.patch import Patch
+from remediator.traffic.patch import Operation, Patch
 from remediator.traffic.suspect import Suspect
 
 
@@ -28,7 +29,7 @@ class Preview:
     record: Remediation
     """As it will be begun."""
     patch: Patch
-    """As it is sent, with the annotation; in a dry run without."""
+    """Of the object: as it is sent, with the annotation; without, in a dry run, and where another makes the change."""
     source: str
     """Where the object is from, in one word: `live` or `file`."""
     warnings: tuple[Verdict, ...] = ()
@@ -45,6 +46,18 @@ class Preview:
     def everything(self) -> bool:
         """Whether every mirror is meant."""
         return any(case.demand.mirrors is MirrorScope.ALL for case in self.work.cases)
+
+    @property
+    def sent(self) -> tuple[Operation, ...]:
+        """The operations that are sent: of the object, or of whatever else the lever is."""
+        intent = self.record.intent
+        return tuple(self.patch.operations) if intent.lever is Lever.PATCH else intent.patch
+
+    @property
+    def undo(self) -> tuple[Operation, ...]:
+        """Those that would take it back; none where that is another's to do."""
+        is_patch = self.record.intent.lever is Lever.PATCH
+        return undo.make(self.work.snapshot.body, self.patch) if is_patch else ()
 
     @property
     def diff(self) -> tuple[str, ...]:
@@ -66,11 +79,20 @@ def say_preview(out: Console, preview: Preview) -> None:
     say(out)
     for change in intent.changes:
         say(out, f"  {change}")
+    _say_lever(out, preview)
     gains = ", ".join(map(str, preview.work.proposal.plan.receivers))
     say(out, "The traffic goes to ", (gains, "bold"), ".") if gains else say(out, "No weight moves.")
     _say_remaining(out, preview.work.remaining, intent.actions[0])
     _say_warnings(out, preview)
     say(out)
+
+
+def _say_lever(out: Console, preview: Preview) -> None:
+    """Print whose lever is pulled, where a patch of the object would not stay, and what else that ends."""
+    rollout = preview.work.rollout
+    if rollout is not None:
+        says = ": its whole update ends, and its controller makes this of the object."
+        say(out, "By the abort of ", (str(rollout), "bold"), says)
 
 
 def _say_warnings(out: Console, preview: Preview) -> None:
@@ -102,11 +124,12 @@ def tell_refusal(ref: TargetRef, outcome: Outcome, reason: Reason, message: str)
     click.echo(f"error: {ref}: {outcome.value} ({reason.value}): {visible(message)}", err=True)
 
 
-def say_row(out: Console, row: AlertOutcome, command: str | None) -> None:
+def say_row(out: Console, row: AlertOutcome, command: str | None, otherwise: str = "") -> None:
     """Print how it ended, if well, and its record.
 
     Args:
         command: takes it back.
+        otherwise: how it is taken back where no command does.
     """
     verdict = (f"{row.outcome.value} ({row.reason.value})", STYLES[row.outcome])
     if row.outcome is Outcome.APPLIED:
@@ -118,6 +141,8 @@ def say_row(out: Console, row: AlertOutcome, command: str | None) -> None:
     if command:
         say(out, "Undo it with:")
         say(out, f"  {command}")
+    elif otherwise:
+        say(out, otherwise)
     if row.outcome is Outcome.FAILED:
         say(out, "Run it again: what was done by then is found, and not done twice.")
 
@@ -141,8 +166,9 @@ def result_json(preview: Preview, row: AlertOutcome, command: str | None) -> dic
         "remaining": list(preview.work.remaining),
         "guards": [verdict_json(each) for each in preview.warnings],
         "diff": "\n".join(preview.diff),
-        "patch": list(preview.patch.operations),
-        "undo": list(undo.make(preview.work.snapshot.body, preview.patch)),
+        "lever": intent.lever.value,
+        "patch": list(preview.sent),
+        "undo": list(preview.undo),
         "remediation": row.remediation,
         "undoCommand": command,
     }
@@ -163,6 +189,7 @@ def _json(ref: TargetRef, action: Action, ended: tuple[Outcome, Reason, str]) ->
         "remaining": [],
         "guards": [],
         "diff": "",
+        "lever": None,
         "patch": [],
         "undo": [],
         "remediation": None,

@@ -27,7 +27,7 @@ def _interval(context: click.Context, option: click.Parameter, value: str) -> ti
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
 @click.option("--policies", multiple=True, metavar="PATH", help="Policy files or folders of them; the same as PATHS.")
 @click.option(
     "--by-folder",

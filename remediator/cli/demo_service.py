@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from remediator.cli.ourselves import ourselves
 from remediator.errors import RemediatorError
 from remediator.settings import PREFIX
 
@@ -51,7 +51,8 @@ class Service:
         self._log = log
         self._token = token
         self._command = (
-            *(sys.executable, "-m", "remediator", "serve"),
+            *ourselves(),
+            "serve",
             *("--listen", address, "--manifests", str(manifests), "--token-file", str(token)),
         )
         self._process: subprocess.Popen[bytes] | None = None

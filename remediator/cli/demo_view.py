@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from remediator.cli.demo_service import Answer
+from remediator.cli.ourselves import ourselves
 from remediator.cli.render import PAGE_WIDTH, STYLES, say, say_diff, unified, visible
 from remediator.outcome import Outcome
 
@@ -122,4 +122,4 @@ def _head(out: Console, title: str) -> None:
 
 def _command() -> str:
     """How to call us again: by name where the shell finds it."""
-    return "remediator" if shutil.which("remediator") else f"{sys.executable} -m remediator"
+    return "remediator" if shutil.which("remediator") else " ".join(ourselves())

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from remediator.alerts import Alert
 from remediator.cli.screening import Judged, Screening
 from remediator.cli.situation import Ceiling, Moment, Situation
-from remediator.cluster.port import Snapshot
+from remediator.cluster.port import Cluster, Snapshot
+from remediator.errors import ClusterError
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.pipeline.guarding import Verdicts
 from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.rows import settle
@@ -91,15 +93,16 @@ def foresee(situation: Situation) -> Forecast:
     """Prepare the alerts as the service does, ask people's decisions and the guards, and stop there."""
     given = [each.alert for each in situation.alerts]
     prepared = prepare(given, situation.policies, situation.cluster, situation.ceiling.mode)
-    limits = Limits(prepared.works)
+    works = tuple(_looked_at(work, situation.cluster) for work in prepared.works)
+    limits = Limits(works)
     screening = Screening(situation.knowledge, situation.bounds, situation.moment.at, limits)
-    judged = [screening.judged(work) for work in prepared.works]
+    judged = [screening.judged(work) for work in works]
     rows = [*prepared.rows, *(row for each in judged for row in (*each.rows, *_rows(each.work)))]
     alerts = tuple(
         _forecast(situation, number, settle(row for row in rows if row[0] == number), judged)
         for number in range(len(given))
     )
-    concerned = situation.cluster.routing() if situation.offline else [work.snapshot for work in prepared.works]
+    concerned = situation.cluster.routing() if situation.offline else [work.snapshot for work in works]
     return Forecast(
         alerts=alerts,
         works=tuple(sorted((each.work for each in judged if each.work.proposal.patch), key=lambda work: work.ref)),
@@ -108,6 +111,19 @@ def foresee(situation: Situation) -> Forecast:
         moment=situation.moment,
         unasked=tuple(map(str, situation.knowledge.gaps)) if any(each.verdicts for each in judged) else (),
     )
+
+
+def _looked_at(work: Work, cluster: Cluster) -> Work:
+    """The work on the object as it is, where a Rollout drives it: what that is at, only it itself tells.
+
+    Where whoever asks may not read it, the work on what the index has.
+    """
+    if not work.snapshot.driving.rollouts:
+        return work
+    try:
+        return work.on(cluster.read(work.ref))
+    except ClusterError:
+        return work
 
 
 def _forecast(
@@ -119,13 +135,21 @@ def _forecast(
     return AlertForecast(given.alert, policy, rows, given.muted, situation.ceiling, verdicts)
 
 
+def _ends(work: Work) -> tuple[Outcome, Reason]:
+    """How what takes part in a work would end."""
+    if work.mode is Mode.ENFORCE and work.lever is Lever.FLAGGER:
+        return Outcome.PLANNED, Reason.ROLLBACK_OFFERED
+    if work.mode is Mode.ENFORCE and work.lever is Lever.ARGO_ROLLOUTS:
+        return Outcome.APPLIED, Reason.ABORTED
+    return _ENDS[work.mode]
+
+
 def _rows(work: Work) -> Iterator[tuple[int, AlertOutcome]]:
     """How each case of a work would end, if nobody else changes the object meanwhile."""
-    outcome, reason = _ENDS[work.mode]
+    outcome, reason = _ends(work)
     for case, verdict in zip(work.cases, work.proposal.verdicts, strict=True):
         if verdict is True:
             changes = work.proposal.plan.changes
-            reason = Reason.ABORTED if work.rollout and reason is Reason.PATCHED else reason
             yield case.number, replace(case.row(work.ref, outcome, reason, "; ".join(changes)), changes=changes)
         else:
             yield case.number, work.refused(case, verdict)

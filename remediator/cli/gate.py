@@ -13,6 +13,11 @@ from remediator.cli.options import PLACE, output_option, settings_options
 @click.option("--namespace", required=True, metavar="NAMESPACE", help="Where the service is.")
 @click.option("--service", required=True, metavar="NAME", help="NAME, NAME.NAMESPACE or a whole host.")
 @click.option("--version", metavar="V", help="As the pods' label says it. Without it: whatever version is held back.")
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    help="REF@sha256:… or sha256:…: the same image is held back under any name, and another one under none.",
+)
 @settings_options((*PLACE, "known-bad"))
 @output_option
 @click.pass_context

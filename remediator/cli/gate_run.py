@@ -27,9 +27,9 @@ def asked(values: dict[str, Any]) -> Answer:
         InputError: a name is none, the records may not be listed, or one of them is unreadable.
         SettingsError, Retriable.
     """
-    namespace, service, version = (values.pop(name) for name in ("namespace", "service", "version"))
+    namespace, service, version, image = (values.pop(name) for name in ("namespace", "service", "version", "image"))
     try:
-        wanted = candidate(namespace, (service,), version)
+        wanted = candidate(namespace, (service,), version, image)
     except ValueError as error:
         raise InputError(f"--{error}") from error
     patience = known_bad(chosen(dict(values)))

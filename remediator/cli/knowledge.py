@@ -69,6 +69,10 @@ class Recollection:
         """As of Ledger."""
         return self._ledger.accusing(host, since) if self._ledger else ()
 
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """As of Ledger."""
+        return self._ledger.of_canary(namespace, name) if self._ledger else ()
+
     def tally(self, since: datetime) -> Tally:
         """As of Ledger, with what was planned since."""
         found = self._ledger.tally(since) if self._ledger else Tally(0, 0, 0)

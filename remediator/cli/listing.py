@@ -33,8 +33,9 @@ class _PhaseChoice(click.Choice[str]):
     is_flag=True,
     help="Instead of the list: what policies of mode Observe would have changed and refused, by policy and target.",
 )
+@click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces, whatever -n says; as kubectl has it.")
 @records_options
-def listing(output: str, would_have: bool, **values: Any) -> None:
+def listing(output: str, would_have: bool, all_namespaces: bool, **values: Any) -> None:
     """List remediations, newest first.
 
     Asks the API server by your own kubeconfig, which must permit to list remediations.remediator.io; a service that
@@ -57,7 +58,8 @@ def listing(output: str, would_have: bool, **values: Any) -> None:
     from remediator.records.wire import render
 
     now = datetime.now(UTC)
-    namespace = in_namespace(values.pop("namespace"))
+    given = in_namespace(values.pop("namespace"))
+    namespace = None if all_namespaces else given
     wanted = RecordFilter.of(values.pop("policy"), values.pop("phase"), values.pop("since"), now)
     with opened(values) as place:
         records = everything(place.cluster.ledger, namespace)

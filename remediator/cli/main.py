@@ -25,6 +25,7 @@ from remediator.cli.notify import notify
 from remediator.cli.outlet import open_outlet
 from remediator.cli.pause import pause
 from remediator.cli.plan import plan
+from remediator.cli.plugin import COMPLETER, PLUGIN, PROGRAM, called_as_plugin, candidates
 from remediator.cli.reject import reject
 from remediator.cli.release import release
 from remediator.cli.resume import resume
@@ -67,7 +68,7 @@ class Program(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help to who gives no command; an error all the same, for nothing was done."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(1)
         return super().parse_args(ctx, args)
@@ -120,7 +121,13 @@ for _command in (
 
 
 def main() -> NoReturn:
-    """The entry point of `remediator` and of the kubectl plugin `kubectl-remediate`."""
+    """The entry point of `remediator`, of the kubectl plugin, and of what completes its command line."""
     open_outlet()
     name = os.path.basename(sys.argv[0])
-    program.main(prog_name="kubectl remediate" if name.startswith("kubectl-remediate") else "remediator")
+    if name.startswith(COMPLETER):
+        click.echo("\n".join(candidates(program, sys.argv[1:])))
+        sys.exit(0)
+    if not name.startswith(PROGRAM):
+        program.main(prog_name="remediator")
+    called_as_plugin(program)
+    program.main(prog_name=PLUGIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ from remediator.cli.alert_file import STDIN
 from remediator.cluster.endpoints import ENDPOINT_SLICE, POD, counted_in
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented
+from remediator.cluster.images import images_in
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
 from remediator.cluster.roster import Roster
+from remediator.cluster.trial import among
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import Rollout
+from remediator.owners import Rollout, told
 from remediator.records.brake import Brake
+from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
 from remediator.records.pauses import KIND as PAUSE
 from remediator.traffic.hosts import Host
@@ -105,11 +109,16 @@ class Offline:
         found = self._inventory.get(ref)
         if found is None:
             raise NotFound(f"{ref} is in none of the files")
-        return found
+        rollouts = tuple(among(each, self._bodies[POD]) for each in found.driving.rollouts)
+        return replace(found, driving=replace(found.driving, rollouts=rollouts), rules=told(found.rules, rollouts))
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
         """Counted among the EndpointSlices and Pods of the files; None where they hold no EndpointSlice."""
         return counted_in(self._bodies[ENDPOINT_SLICE], self._bodies[POD], destination, labels)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        """What the Pods of the files run."""
+        return images_in(self._bodies[ENDPOINT_SLICE], self._bodies[POD], destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:  # noqa: ARG002 - the protocol's
         """Raises Rejected: files given with -f are never written."""

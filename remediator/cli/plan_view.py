@@ -87,7 +87,11 @@ def _say_work(out: Console, work: Work, source: str) -> None:
     say(out, (str(work.ref), "bold"), f", mode {work.mode.value}")
     say_diff(out, _diff(work, source))
     say(out)
-    # What a Rollout drives is not patched: the diff is what its controller makes of it.
+    # What Flagger or a Rollout drives is not patched: the diff is what its controller makes of it.
+    if work.canary is not None:
+        say(out, f"Nothing is sent: Flagger asks, and is told to roll {work.canary} back ({work.canary.checksum}).")
+        say(out)
+        return
     say(out, f"JSON Patch, of the status of {work.rollout}:" if work.rollout else "JSON Patch:")
     for line in json_patch(_sent(work)):
         say(out, line)
@@ -98,6 +102,8 @@ def _sent(work: Work) -> Sequence[Operation]:
     """The operations that are sent."""
     if work.rollout is not None:
         return work.rollout.abort
+    if work.canary is not None:
+        return ()
     return work.proposal.patch.operations if work.proposal.patch else ()
 
 
@@ -173,9 +179,9 @@ def _work_json(work: Work, source: str) -> dict[str, Any]:
         "mode": work.mode.value,
         "changes": list(work.proposal.plan.changes),
         "diff": "\n".join(_diff(work, source)),
-        "lever": (Lever.ARGO_ROLLOUTS if work.rollout else Lever.PATCH).value,
+        "lever": work.lever.value,
         "patch": list(_sent(work)),
-        "undo": [edit.operation for edit in patch.undo] if patch and not work.rollout else [],
+        "undo": [edit.operation for edit in patch.undo] if patch and work.lever is Lever.PATCH else [],
     }
 
 

@@ -9,15 +9,15 @@ from typing import Final
 from rich.console import Console
 
 from remediator.cli.guards_view import say_verdicts
+from remediator.cli.lever_view import by_lever, no_way_back
 from remediator.cli.record_table import PHASE_STYLES, ago
 from remediator.cli.render import say, say_diff
 from remediator.cli.standing import Standing
-from remediator.cli.verification_view import say_verification
+from remediator.cli.verification_view import say_aftermath
 from remediator.owners import Lever
-from remediator.pipeline.undoing import retry_words
 from remediator.policies.model import Action
 from remediator.policies.quantities import format_duration
-from remediator.records.model import Accusation, Approval, Companion, Intent, Phase, Remediation, Request, Status
+from remediator.records.model import Accusation, Approval, Companion, Phase, Remediation, Request, Status
 from remediator.traffic.hosts import short
 from remediator.traffic.undo import Difference
 
@@ -48,8 +48,7 @@ def say_record(out: Console, standing: Standing, command: Callable[..., str], no
         say(out, f"  {change}")
     say(out)
     _say_guards(out, record.status)
-    if record.status.verification:
-        say_verification(out, record.status.verification)
+    say_aftermath(out, record.status)
     if record.intent.lever is Lever.PATCH and (standing.made or record.status.phase is Phase.PLANNED):
         _say_standing(out, standing)
     _say_way_back(out, standing, command)
@@ -72,16 +71,12 @@ def _say_head(out: Console, record: Remediation) -> None:
     say(out, f"  suspect  {intent.suspect}")
     say(out, f"  stable   {intent.stable or 'the other destinations of each route'}")
     say(out, f"  policy   {intent.policy.name}, mode {intent.mode.value}")
-    say(out, f"  actions  {', '.join(intent.actions)}" + _by_lever(intent))
+    say(out, f"  actions  {', '.join(intent.actions)}" + by_lever(intent))
     if intent.request:
         say(out, f"  by hand  {asked(intent.request)}")
     if record.approval:
         say(out, f"  answer   {answered(record.approval)}")
     say(out)
-
-
-def _by_lever(intent: Intent) -> str:
-    return f", by the abort of {intent.owner.name}" if intent.lever is not Lever.PATCH and intent.owner else ""
 
 
 def _say_alerts(out: Console, record: Remediation) -> None:
@@ -200,8 +195,8 @@ def _say_way_back(out: Console, standing: Standing, command: Callable[..., str])
         say_peace(out, record)
     elif not standing.made and phase is not Phase.PLANNED:
         say(out, "Nothing was changed, so there is nothing to undo.")
-    elif record.intent.lever is not Lever.PATCH:
-        say(out, f"An undo is refused: {retry_words(record)}")
+    elif told := no_way_back(record):
+        say(out, told)
     elif standing.lost:
         say(out, "There is nothing to put back.")
     elif standing.made and standing.differences:

@@ -22,6 +22,7 @@ PAGE_WIDTH = 100
 
 STYLES: Mapping[Outcome, str] = {
     Outcome.APPLIED: "green",
+    Outcome.PLANNED: "yellow",
     Outcome.OBSERVED: "cyan",
     Outcome.AWAITING_APPROVAL: "yellow",
     Outcome.UNCHANGED: "dim",

@@ -37,6 +37,8 @@ def rollback(
     as an alert's would be, under the policy `manual`, and `undo` takes it back. Mirrors stay;
     `stop-mirror` takes those.
 
+    What a Rollout of Argo's drives is not patched but aborted, which ends its whole update; only while it is updating.
+
     \b
     Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;
     130 interrupted while it asked.

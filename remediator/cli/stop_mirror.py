@@ -30,6 +30,8 @@ def stop_mirror(
     Shows the change, and which guards would refuse it to an alert, and asks first. It is planned, proved and recorded
     as an alert's would be, under the policy `manual`, and `undo` takes it back. Weights stay; `rollback` takes those.
 
+    What a Rollout of Argo's drives is not patched but aborted, which ends its whole update; only while it is updating.
+
     \b
     Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;
     130 interrupted while it asked.

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from remediator.cli.render import say
 from remediator.policies.quantities import format_duration
+from remediator.records.images import Images
+from remediator.records.model import Status
 from remediator.traffic.hosts import short
 from remediator.verification.model import Verification, VerificationVerdict
 
@@ -19,6 +21,12 @@ _STYLES: Final = {
     VerificationVerdict.STILL_RECEIVING: "bold red",
     VerificationVerdict.NO_DATA: "yellow",
     VerificationVerdict.NOT_VERIFIED: "dim",
+    VerificationVerdict.UNROUTED: "green",
+    VerificationVerdict.STILL_ROUTED: "bold red",
+}
+_ON: Final = {
+    VerificationVerdict.STILL_ROUTED: "; it is looked on whether its driver takes the traffic away",
+    VerificationVerdict.UNROUTED: "; it is asked on whether the traffic has followed",
 }
 
 
@@ -26,9 +34,25 @@ _EXPLAINED: Final = (VerificationVerdict.NO_DATA, VerificationVerdict.NOT_VERIFI
 """What the figures do not say: why no more is known."""
 
 
+def say_aftermath(out: Console, status: Status) -> None:
+    """Print what was found out after the patch, as far as anything was."""
+    if status.verification:
+        say_verification(out, status.verification)
+    if status.images:
+        _say_images(out, status.images)
+
+
+def _say_images(out: Console, images: Images) -> None:
+    some = "" if images.complete else "; not all of them are known"
+    say(out, f"Images of the suspect's pods, {_written(images.at)}{some}:")
+    for each in images.found:
+        say(out, f"  {each.suspect}, {each.container}: {each.digest}")
+    say(out)
+
+
 def say_verification(out: Console, found: Verification) -> None:
     """Print the verdict and its figures."""
-    asked_on = "" if found.concluded_at else "; it is asked on whether the errors end"
+    asked_on = "" if found.concluded_at else _ON.get(found.verdict, "; it is asked on whether the errors end")
     verdict = (found.verdict.value, _STYLES[found.verdict])
     say(out, "Verification: ", verdict, f", {_written(found.at)}{asked_on}")
     span = format_duration(timedelta(seconds=found.window_s or 0))
@@ -38,8 +62,10 @@ def say_verification(out: Console, found: Verification) -> None:
     for errors in found.errors:
         ratios = f"{_percent(errors.before)} before, {_percent(errors.after)} since"
         say(out, f"  {short(errors.host)}, errors: {ratios}; its other versions {_percent(errors.others)} before")
-    if found.verdict in _EXPLAINED and found.concluded_at:
+    if found.verdict in _ON or (found.verdict in _EXPLAINED and found.concluded_at):
         say(out, f"  {found.message}")
+    elif found.unrouted_at:
+        say(out, f"  the routes have sent it nothing since {_written(found.unrouted_at)}")
     say(out)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import remediator
@@ -24,6 +25,7 @@ from remediator.pipeline.approvals import Approvals
 from remediator.pipeline.bounds import bounds_of
 from remediator.pipeline.holds import Holds
 from remediator.pipeline.housekeeping import Housekeeping
+from remediator.pipeline.rollbacks import Rollbacks
 from remediator.pipeline.verifying import Verifying
 from remediator.policies.load import PolicyStore
 from remediator.policies.model import Mode
@@ -72,23 +74,29 @@ def serve_with(settings: Settings) -> None:
         cluster, store, metrics, executor, Mode(settings.mode), bounds_of(settings), bool(settings.prometheus_url)
     )
     pipeline, outbox = told(pipeline, recipients, settings)
+    rollbacks = Rollbacks(pipeline)
     # The first is stopped last: what the others say at the end is told too.
-    background: tuple[Background, ...] = (*outbox, cluster, news, *_threads(settings, pipeline))
-    parts = _parts(settings, pipeline, store, authenticator)
+    background: tuple[Background, ...] = (*outbox, cluster, news, *_threads(settings, pipeline), rollbacks)
+    parts = _parts(settings, rollbacks, pipeline, store, authenticator)
 
-    def start() -> None:
-        for part in background:
-            part.start()
-
-    def stop() -> None:
-        for part in reversed(background):
-            part.stop()
-        executor.shutdown()
-
-    run(create_app(parts), _serving(settings, certificate, parts.draining, start, stop))
+    starting, stopping = partial(_start, background), partial(_stop, background, executor)
+    run(create_app(parts), _serving(settings, certificate, parts.draining, starting, stopping))
 
 
-def _parts(settings: Settings, pipeline: Pipeline, store: PolicyStore, authenticator: Authenticator) -> Parts:
+def _start(background: tuple[Background, ...]) -> None:
+    for part in background:
+        part.start()
+
+
+def _stop(background: tuple[Background, ...], executor: ThreadPoolExecutor) -> None:
+    for part in reversed(background):
+        part.stop()
+    executor.shutdown()
+
+
+def _parts(
+    settings: Settings, rollbacks: Rollbacks, pipeline: Pipeline, store: PolicyStore, authenticator: Authenticator
+) -> Parts:
     return Parts(
         pipeline=pipeline,
         policies=store,
@@ -97,6 +105,7 @@ def _parts(settings: Settings, pipeline: Pipeline, store: PolicyStore, authentic
         authenticator=authenticator,
         max_body=settings.max_body,
         clock=time.time,
+        rollbacks=rollbacks,
         known_bad=known_bad(settings),
         ceiling=Mode(settings.mode),
     )

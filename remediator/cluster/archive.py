@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import zlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from sys import intern
-from typing import Final
 
 from remediator.cluster.chronicle import Chronicle
-from remediator.cluster.sharing import interned, shared
+from remediator.cluster.packed import Packed
 from remediator.guards.cooldown import Made
-from remediator.records.ledger import Firing, Head, Tally, head
+from remediator.records.ledger import Firing, Head, Tally
 from remediator.records.model import Remediation
-from remediator.records.moments import Moments, moments
-from remediator.records.wire import parse, render
 from remediator.traffic.hosts import Host
-
-_COMPRESSION: Final = 1
-"""The quickest of zlib's levels, as for routing objects: higher ones save little, and a watch brings many records."""
 
 _Name = tuple[str, str]
 """(namespace, name)"""
 _Place = tuple[float, _Name]
 """Where a record stands in the order: newest first, then by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """A record as it is kept: as a value it would take ten times the memory, and it is quickly had again."""
-
-    head: Head
-    version: str
-    firings: tuple[Firing, ...]
-    moments: Moments
-    text: bytes
-    """JSON, compressed."""
-    told: bool = False
-    """Whether its source has told of this version; else we have it from our own write."""
-
-    @classmethod
-    def of(cls, record: Remediation) -> _Packed:
-        text = json.dumps(render(record), separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-        firings = tuple((intern(found), at) for found, at in sorted(record.intent.firings))
-        packed = zlib.compress(text, _COMPRESSION)
-        return cls(shared(head(record)), record.resource_version, firings, interned(moments(record)), packed)
-
-    def record(self) -> Remediation:
-        return parse(json.loads(zlib.decompress(self.text).decode("utf-8", "surrogatepass")))
 
 
 class Archive:
@@ -67,7 +34,7 @@ class Archive:
         self._chronicle = Chronicle()
         self._count = 0
         """Of the news that the source has told."""
-        self._packed: dict[_Name, _Packed] = {}
+        self._packed: dict[_Name, Packed] = {}
         self._by_firing: dict[Firing, tuple[_Name, ...]] = {}
         """An alert that fires every half hour has many records, and one or two of each firing."""
         self._taken_back: dict[str, set[_Name]] = {}
@@ -88,7 +55,7 @@ class Archive:
         Args:
             listed: it is told as one of many, in no order: then it counts as begun before whatever is not known.
         """
-        packed = replace(_Packed.of(record), told=True)
+        packed = replace(Packed.of(record), told=True)
         with self._news:
             self._count += not listed
             self._put(packed, self._count)
@@ -123,7 +90,7 @@ class Archive:
         Args:
             base: the resourceVersion that was written on; None: the record was created.
         """
-        packed = _Packed.of(record)
+        packed = Packed.of(record)
         with self._lock:
             if self._version(packed.head.key) == base:
                 self._put(packed, None)
@@ -201,6 +168,17 @@ class Archive:
             names = self._chronicle.barring(host)
         return tuple(record for name in names if (record := self.get(*name)))
 
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """The records that condemn a revision of this Canary, by name."""
+        with self._lock:
+            names = self._chronicle.of_canary((namespace, name))
+        return tuple(record for name in names if (record := self.get(*name)))
+
+    def offered(self) -> tuple[Head, ...]:
+        """The head of every record that waits for Flagger to ask, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.offered)
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`."""
         with self._lock:
@@ -241,7 +219,7 @@ class Archive:
 
     # -- called with the lock held
 
-    def _put(self, packed: _Packed, order: int | None) -> None:
+    def _put(self, packed: Packed, order: int | None) -> None:
         name = packed.head.key
         known = self._packed.get(name)
         self._forget(name)
@@ -281,7 +259,7 @@ class Archive:
         return tuple(self._packed[name].head for name in sorted(names))
 
 
-def _begun(found: _Packed) -> tuple[datetime, _Name]:
+def _begun(found: Packed) -> tuple[datetime, _Name]:
     """By which the earlier of two is before the other, wherever that is asked."""
     return found.moments.begun_at or found.head.created_at, found.head.key
 

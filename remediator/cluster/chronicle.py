@@ -13,7 +13,7 @@ from remediator.traffic.hosts import Host
 _Name = tuple[str, str]
 """(namespace, name)"""
 _Key = TypeVar("_Key")
-_Group = TypeVar("_Group", Host, str)
+_Group = TypeVar("_Group", Host, str, _Name)
 
 
 class Timeline:
@@ -65,6 +65,9 @@ class Chronicle:
         self._by_target: dict[str, Timeline] = {}
         self._accusing: dict[Host, Timeline] = {}
         self._barring: dict[Host, set[_Name]] = {}
+        self.offered: set[_Name] = set()
+        self._trials: dict[_Name, set[_Name]] = {}
+        """By the Canary."""
         self._begun: dict[_Name, int | None] = {}
         """In which order: the same for every replica, since each hears of them in the order in which they were stored.
         None: only we know of it yet, as we have just stored it ourselves."""
@@ -94,6 +97,9 @@ class Chronicle:
             _take(self._barring, host, name)
         if old.let_go:
             _take(self._let_go, old.target_uid, name)
+        self.offered.discard(name)
+        if old.trial:
+            _take(self._trials, old.trial[:2], name)
 
     def _put_in(self, name: _Name, new: Moments) -> None:
         for timeline, at in self._places(new):
@@ -104,6 +110,10 @@ class Chronicle:
             self._barring.setdefault(host, set()).add(name)
         if new.let_go:
             self._let_go.setdefault(new.target_uid, set()).add(name)
+        if new.offered:
+            self.offered.add(name)
+        if new.trial:
+            self._trials.setdefault(new.trial[:2], set()).add(name)
 
     def latest(self, uid: str) -> _Name | None:
         """The record that changed this routing object last."""
@@ -116,6 +126,10 @@ class Chronicle:
     def barring(self, host: Host) -> tuple[_Name, ...]:
         """The records that hold a version of this service back, by name."""
         return tuple(sorted(self._barring.get(host, ())))
+
+    def of_canary(self, canary: _Name) -> tuple[_Name, ...]:
+        """The records that condemn a revision of a Canary, by name."""
+        return tuple(sorted(self._trials.get(canary, ())))
 
     def let_go(self, uid: str) -> frozenset[_Name]:
         """The records of this routing object that were released, or whose hold was lost."""

@@ -63,6 +63,17 @@ def pods_wanted(slices: Iterable[Json], labels: Mapping[str, str]) -> bool:
     return bool(labels) and any(_pod(endpoint) for each in slices for endpoint in _endpoints(each))
 
 
+def pods_behind(slices: Iterable[Json]) -> frozenset[str]:
+    """The names of the pods that a service's endpoints are."""
+    found = (_pod(endpoint) for each in slices for endpoint in _endpoints(each))
+    return frozenset(name for name in found if name)
+
+
+def has_labels(body: Json, labels: Mapping[str, str]) -> bool:
+    """Whether an object has all of `labels`."""
+    return _has(body, labels)
+
+
 def counted(
     destination: Destination, slices: Iterable[Json], labels: Mapping[str, str], pods: Collection[str] = ()
 ) -> Readiness:

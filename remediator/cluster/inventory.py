@@ -7,7 +7,7 @@ import json
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from remediator.cluster.drivers import DRIVERS, DriverTable
@@ -17,7 +17,7 @@ from remediator.cluster.port import Snapshot
 from remediator.cluster.rule_table import RuleTable, discard
 from remediator.guards import switch
 from remediator.outcome import TargetRef
-from remediator.owners import Driving, Owner, claims
+from remediator.owners import Driving, Owner, Rollout, claims, told
 from remediator.traffic import gitops, subsets, virtualservice
 from remediator.traffic.hosts import Host
 from remediator.traffic.sight import Sight
@@ -221,8 +221,12 @@ class Inventory:
         """The routing object that is so named; None if there is none."""
         return self._find((ref.namespace, ref.name)) if ref.kind == VIRTUAL_SERVICE else None
 
-    def snapshot(self, body: Mapping[str, Any]) -> Snapshot:
-        """A snapshot of a routing object that was read elsewhere; its roots and rules come from the index."""
+    def snapshot(self, body: Mapping[str, Any], rollouts: tuple[Rollout, ...] = ()) -> Snapshot:
+        """A snapshot of a routing object that was read elsewhere; its roots and rules come from the index.
+
+        Args:
+            rollouts: those that drive it, if they were read elsewhere too.
+        """
         slim = lean(body)
         hosts = virtualservice.hosts(slim)
         with self._lock:
@@ -230,6 +234,7 @@ class Inventory:
             rules = self._covering(hosts, roots)
             mode = self._modes.get(_name(slim)[0])
             driving = self._drivers.driving(reference(slim), claims(body), hosts, rules)
+        driving = replace(driving, rollouts=rollouts) if rollouts else driving
         return self._snapshot(slim, _Found(roots, rules, virtualservice.last_change(body), mode, driving))
 
     def counts(self) -> dict[str, int]:
@@ -273,7 +278,8 @@ class Inventory:
     def _snapshot(self, body: dict[str, Any], found: _Found) -> Snapshot:
         roots = tuple(root.body() for root in found.roots)
         routing = virtualservice.read(body, roots, all_roots=self._all_routing)
-        return Snapshot(body, routing, found.rules, found.changed, found.mode, found.driving)
+        rules = told(found.rules, found.driving.rollouts)
+        return Snapshot(body, routing, rules, found.changed, found.mode, found.driving)
 
 
 @dataclass(frozen=True, slots=True)

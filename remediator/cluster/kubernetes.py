@@ -6,7 +6,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from remediator.cluster.archive import Archive
@@ -16,14 +15,16 @@ from remediator.cluster.credentials import credentials
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.failures import Unapplied
 from remediator.cluster.inventory import Inventory
-from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger, RecordSink
+from remediator.cluster.ledger import FIELD_MANAGER, KubernetesLedger
 from remediator.cluster.news import News
 from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot, counted
-from remediator.cluster.readiness import readiness
+from remediator.cluster.readiness import images_behind, readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
 from remediator.cluster.scope import Scope
+from remediator.cluster.sink import RecordSink
+from remediator.cluster.trial import rollout_at
 from remediator.cluster.watch import Sink, Watch
 from remediator.cluster.watches import Watches
 from remediator.errors import ClusterError, Conflict, NotFound
@@ -31,6 +32,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Rollout, read_rollout
 from remediator.records.brake import Brake
+from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND as REMEDIATION
 from remediator.traffic.hosts import Host
@@ -184,9 +186,10 @@ class KubernetesCluster:
         Raises:
             NotFound, Forbidden, Retriable.
         """
-        found = self._inventory.snapshot(self._rest.get(self._path(ref)))
-        rollouts = tuple(read_rollout(self._rest.get(self._path(each.ref))) for each in found.driving.rollouts)
-        return replace(found, driving=replace(found.driving, rollouts=rollouts)) if rollouts else found
+        body = self._rest.get(self._path(ref))
+        found = self._inventory.snapshot(body)
+        rollouts = tuple(rollout_at(self._rest, self._path(each.ref)) for each in found.driving.rollouts)
+        return self._inventory.snapshot(body, rollouts) if rollouts else found
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness:
         """Count the endpoints of a destination's service that have these labels, and those that are ready, by requests.
@@ -195,6 +198,10 @@ class KubernetesCluster:
             Retriable.
         """
         return readiness(self._rest, self._discovery, destination, labels)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        """As port.Cluster. Raises Retriable."""
+        return images_behind(self._rest, self._discovery, destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         """Send `patch`; with `dry_run` the server answers as if, and keeps nothing. Returns what it then is.

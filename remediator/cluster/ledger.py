@@ -15,6 +15,7 @@ from remediator.cluster.archive import Archive
 from remediator.cluster.call import EVENTS
 from remediator.cluster.discovery import Discovery
 from remediator.cluster.rest import Rest
+from remediator.cluster.sink import parsed
 from remediator.cluster.watch import PAGE_SIZE
 from remediator.cluster.watches import Watches
 from remediator.errors import AlreadyExists, NotFound, NotSynced, Unavailable
@@ -23,7 +24,7 @@ from remediator.records.events import Event
 from remediator.records.ledger import Head, Tally, unheard
 from remediator.records.model import KIND, Remediation
 from remediator.records.status_wire import render_status
-from remediator.records.wire import RecordError, parse, render, render_spec
+from remediator.records.wire import RecordError, render, render_spec
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Operation
 from remediator.traffic.stamp import OWN_MANAGER
@@ -39,36 +40,6 @@ _SETTLING_S: Final = 0.3
 """How long it is waited for what other watches have to tell of the same moment."""
 
 _log = logging.getLogger(__name__)
-
-
-class RecordSink:
-    """Takes what a watch brings into the archive."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        self._refused: set[tuple[str, str]] = set()
-
-    def put(self, body: Mapping[str, Any], *, listed: bool = False) -> None:
-        """Add a record. One that cannot be understood is said once, and left out."""
-        name = answers.name(body)
-        if self._archive.told(*name, str(body["metadata"].get("resourceVersion")), listed=listed):
-            return  # our own write, which is known
-        try:
-            record = _parsed(body)
-        except RecordError as error:
-            self._archive.drop(*name)
-            if name not in self._refused:
-                _log.warning("left out of the index of records: %s", error)
-            self._refused.add(name)
-            return
-        self._refused.discard(name)
-        self._archive.put(record, listed=listed)
-
-    def drop(self, kind: str, namespace: str, name: str) -> None:
-        """Forget a record that the watch calls deleted."""
-        if kind == KIND:
-            self._refused.discard((namespace, name))
-            self._archive.drop(namespace, name)
 
 
 class KubernetesLedger:
@@ -150,7 +121,7 @@ class KubernetesLedger:
             page = self._rest.get(resource.path(namespace), query | ({"continue": token} if token else {}))
             for body in answers.items(page):
                 try:
-                    yield _parsed(kind | body)
+                    yield parsed(kind | body)
                 except RecordError as error:
                     _log.warning("left out of the list of records: %s", error)
             token = answers.following(page)
@@ -228,6 +199,15 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.barring(host)
 
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """The records that condemn a revision of this Canary, by an index of whatever age."""
+        return self._archive.of_canary(namespace, name)
+
+    def offered(self) -> tuple[Head, ...]:
+        """The head of every record that waits for Flagger to ask. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.offered()
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. Raises as `heads`."""
         self._watches.require()
@@ -277,17 +257,9 @@ class KubernetesLedger:
             raise
 
 
-def _parsed(body: Mapping[str, Any]) -> Remediation:
-    """A record as the API server stores it. Raises RecordError."""
-    record = parse(body)
-    if record.created_at is None or not record.resource_version:
-        raise RecordError(f"Remediation {record} has no creationTimestamp or no resourceVersion")
-    return record
-
-
 def _understood(body: Mapping[str, Any]) -> Remediation:
     """The same, of one record that is needed: without it nothing can be done."""
     try:
-        return _parsed(body)
+        return parsed(body)
     except RecordError as error:
         raise Unavailable(f"{error}; mend or delete it, with kubectl edit or kubectl delete") from error

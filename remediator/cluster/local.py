@@ -16,18 +16,21 @@ from remediator.cluster.edits import rewrite
 from remediator.cluster.endpoints import ENDPOINT_SLICE, POD, counted_in
 from remediator.cluster.folder import Folder
 from remediator.cluster.identity import presented, stored
+from remediator.cluster.images import images_in
 from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory, reference
 from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.roster import Roster
+from remediator.cluster.trial import among
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Rollout
 from remediator.records.brake import Brake
+from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
 from remediator.records.model import KIND
 from remediator.traffic.hosts import Host
@@ -124,13 +127,20 @@ class LocalCluster:
         Raises:
             NotFound: no file has it. Unavailable: as `routing_to`.
         """
-        return self._inventory.snapshot(presented(self._source(ref).manifest.body))
+        body = presented(self._source(ref).manifest.body)
+        found = self._inventory.snapshot(body)
+        rollouts = tuple(among(each, self._catalogue.bodies(POD)) for each in found.driving.rollouts)
+        return self._inventory.snapshot(body, rollouts)
 
     def readiness(self, destination: Destination, labels: Mapping[str, str]) -> Readiness | None:
         """Count the endpoints of a destination's service among the EndpointSlices and Pods of the folder; None where it
         holds no EndpointSlice at all. Raises as `routing_to`."""
         slices, pods = self._catalogue.bodies(ENDPOINT_SLICE), self._catalogue.bodies(POD)
         return counted_in(slices, pods, destination, labels)
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        """What the Pods of the folder run that its EndpointSlices name. Raises as `routing_to`."""
+        return images_in(self._catalogue.bodies(ENDPOINT_SLICE), self._catalogue.bodies(POD), destination, labels)
 
     def patch(self, ref: TargetRef, patch: Patch, *, dry_run: bool = False) -> Snapshot:
         """Apply `patch` to the object in its file; with `dry_run` to a copy of it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from remediator.cluster.edits import alone, as_json, rewrite, without
 from remediator.cluster.identity import presented, stored
 from remediator.cluster.manifests import Manifest, Place
 from remediator.cluster.writer import Gate, Right
-from remediator.errors import AlreadyExists, Conflict, NotSynced, Rejected
+from remediator.errors import AlreadyExists, Conflict, NotSynced, Rejected, Unavailable
 from remediator.guards.cooldown import Made
 from remediator.outcome import TargetRef
 from remediator.records.events import Event
@@ -181,6 +182,17 @@ class LocalLedger:
         """The records that hold a version of this service back. Raises as `heads`."""
         self._catalogue.refresh()
         return self._archive.barring(host)
+
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """The records that condemn a revision of this Canary, by an index of whatever age."""
+        with suppress(Unavailable):  # what was read before is still true of what was written before
+            self._catalogue.refresh()
+        return self._archive.of_canary(namespace, name)
+
+    def offered(self) -> tuple[Head, ...]:
+        """The head of every record that waits for Flagger to ask. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.offered()
 
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. Raises as `heads`."""

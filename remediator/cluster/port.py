@@ -14,6 +14,7 @@ from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
 from remediator.owners import Driving, Owner, Rollout
 from remediator.records.brake import Brake
+from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
 from remediator.traffic.hosts import Host
 from remediator.traffic.patch import Patch
@@ -132,6 +133,16 @@ class Cluster(Protocol):
 
         None: the folder that stands in for a cluster holds no EndpointSlice at all, so nothing can be said. Where the
         permission to count is missing, or the host is no Kubernetes service, the Readiness says so itself.
+
+        Raises:
+            Retriable.
+        """
+
+    def images(self, destination: Destination, labels: Mapping[str, str]) -> tuple[Ran, ...]:
+        """What the pods behind a destination run, by requests; nothing where nobody knows.
+
+        Args:
+            labels: as of `readiness`.
 
         Raises:
             Retriable.

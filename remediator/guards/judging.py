@@ -25,6 +25,7 @@ from remediator.guards import (
 )
 from remediator.guards.situation import Situation
 from remediator.guards.verdict import Verdict, off
+from remediator.owners import tried
 
 Guard = Callable[[Situation], Verdict]
 
@@ -37,9 +38,13 @@ def _alert_age(asked: Situation) -> Verdict:
 
 
 def _evidence(asked: Situation) -> Verdict:
+    if asked.history.other_trial:
+        return evidence.of_another(asked.history.other_trial)
     if asked.bounds.max_alert_age is None:
         return off(evidence.GUARD, "--max-alert-age 0 takes evidence of any age")
-    return evidence.evaluate(asked.starts_at, asked.target.changed, asked.history.kept_up)
+    changed, history = asked.target.changed, asked.history
+    on_trial = tried(asked.target.driving, asked.plan, asked.facts, changed) if changed else None
+    return evidence.evaluate(asked.starts_at, changed, history.kept_up, on_trial, history.last)
 
 
 def _suspect_is_stable(asked: Situation) -> Verdict:

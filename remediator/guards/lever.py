@@ -7,7 +7,8 @@ from typing import Final
 from remediator.guards.verdict import Verdict, no, yes
 from remediator.outcome import Reason
 from remediator.owners import Driver, Driving
-from remediator.owners.abort import to_abort
+from remediator.owners.abort import idle, to_abort
+from remediator.owners.rollback import to_roll_back
 from remediator.traffic.exposure import Facts
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
@@ -22,13 +23,18 @@ _KEEPS: Final = {
     Driver.ARGO_ROLLOUTS: "the weights are not what it writes, so a patch stays",
 }
 
+_ONE_VERSION: Final = (Reason.NOT_SEPARABLE, Reason.NO_STABLE_DESTINATION)
+"""What the planner says where there is but one version."""
+
 
 def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
-    """No, where Flagger writes the routes, or Argo Rollouts do and there is no update to abort."""
+    """No, where Flagger or Argo Rollouts write the routes, and there is no trial to end."""
     owner = driving.owner
-    if owner.driver is Driver.FLAGGER:
-        message = f"{owner} drives the object and would put a patch back within seconds ({owner.evidence})"
-        return no(GUARD, Reason.NO_LEVER, message)
+    canary = to_roll_back(driving, plan)
+    if isinstance(canary, Refusal):
+        return no(GUARD, *canary.words)
+    if canary is not None:
+        return yes(GUARD, f"{canary} drives the object, and Flagger asks here whether to roll it back")
     if driving.rollouts:
         found = to_abort(driving, plan, facts)
         if isinstance(found, Refusal):
@@ -36,3 +42,11 @@ def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
         return yes(GUARD, f"{found} drives the object, and its update can be aborted")
     who = f"driven by {owner}: " if owner.name else ""
     return yes(GUARD, who + _KEEPS[owner.driver])
+
+
+def of_refused(driving: Driving, planned: Refusal) -> Verdict:
+    """No, where the planner refused because Argo Rollouts has no two versions to tell apart here."""
+    found = idle(driving)
+    if found is None or planned.reason not in _ONE_VERSION:
+        return yes(GUARD, "not asked: there is no plan")
+    return no(GUARD, found.reason, f"{found.message} ({planned.message})")

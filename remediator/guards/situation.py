@@ -30,6 +30,8 @@ class Bounds:
     """How long a plan waits for a person; and how long their yes counts."""
     max_alert_age: timedelta | None = timedelta(hours=1)
     """None: evidence of any age will do, also if the routes have changed since."""
+    known_bad: timedelta | None = timedelta(days=7)
+    """How long a revision of which Flagger was told is known as bad; None: for as long as there is the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class History:
     accusations: tuple[Accused, ...] = ()
     """Versions of the receivers' services that alerts of the last minutes accuse."""
     spent: Spent = field(default_factory=Spent)
+    other_trial: str = ""
+    """The record of another revision of the Canary that Flagger has on trial, if that was written since the alert
+    began: the alert accuses that one."""
 
 
 @dataclass(frozen=True, slots=True)

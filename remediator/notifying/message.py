@@ -33,6 +33,7 @@ class Tone(StrEnum):
 _TONES: Final = {
     NoticeKind.HOLD_LOST: Tone.FAILURE,
     NoticeKind.STILL_RECEIVING: Tone.FAILURE,
+    NoticeKind.STILL_ROUTED: Tone.FAILURE,
     NoticeKind.NOT_RECOVERED: Tone.FAILURE,
     NoticeKind.FAILED: Tone.FAILURE,
     NoticeKind.DENIED: Tone.WARNING,
@@ -41,6 +42,7 @@ _TONES: Final = {
     NoticeKind.APPROVAL_EXPIRED: Tone.WARNING,
     NoticeKind.HELD: Tone.WARNING,
     NoticeKind.RECOVERED: Tone.SUCCESS,
+    NoticeKind.UNROUTED: Tone.SUCCESS,
     NoticeKind.WITHDRAWN: Tone.SUCCESS,
 }
 """Of the rest: INFO."""

@@ -6,11 +6,12 @@ What an abort does: all weight goes back to the stable side, and mirrors that th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from remediator.outcome import Reason
 from remediator.owners.model import Driving, Rollout, Side
 from remediator.traffic.exposure import Facts
+from remediator.traffic.patch import Operation
 from remediator.traffic.plan import Plan
 from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Destination
@@ -32,19 +33,35 @@ def to_abort(driving: Driving, plan: Plan, facts: Facts) -> Rollout | Refusal:
         listed = ", ".join(map(str, driving.rollouts))
         message = f"{listed} would put a patch back within seconds, and nothing says that its canary side is accused"
         return Refusal(Reason.NO_LEVER, message)
+    return _at_rest(rollout) or rollout
+
+
+def idle(driving: Driving) -> Refusal | None:
+    """Why no Rollout that drives the object can be aborted, whichever version is accused; None: one can, or there is
+    none."""
+    found = [_at_rest(each) for each in driving.rollouts]
+    return found[0] if found and all(found) else None
+
+
+def _at_rest(rollout: Rollout) -> Refusal | None:
     if rollout.update.aborted:
         return Refusal(Reason.NOTHING_TO_ABORT, f"{rollout} is aborted already")
     if not rollout.update.in_progress:
         return Refusal(Reason.NOTHING_TO_ABORT, f"{rollout} is not updating, so there is nothing to abort")
-    return rollout
+    return None
+
+
+def its_rollout(operations: Sequence[Operation], rollouts: Iterable[Rollout]) -> Rollout | None:
+    """The Rollout that an abort was made for, at whatever update it is by now; None: it is none of these."""
+    return next((each for each in rollouts if list(operations[:1]) == list(each.abort[:1])), None)
 
 
 def _loses(rollout: Rollout, side: Side, plan: Plan, facts: Facts) -> bool:
-    losers = tuple(_losers(plan))
-    return bool(losers) and all(_is(each, side, rollout, facts) for each in losers)
+    found = tuple(losers(plan))
+    return bool(found) and all(is_side(each, side, rollout, facts) for each in found)
 
 
-def _is(destination: Destination, side: Side, rollout: Rollout, facts: Facts) -> bool:
+def is_side(destination: Destination, side: Side, rollout: Rollout, facts: Facts) -> bool:
     """Whether a destination is this side of the Rollout."""
     if side.host and destination.host == side.host and destination.subset is None:
         return True
@@ -54,7 +71,7 @@ def _is(destination: Destination, side: Side, rollout: Rollout, facts: Facts) ->
     )
 
 
-def _losers(plan: Plan) -> Iterator[Destination]:
+def losers(plan: Plan) -> Iterator[Destination]:
     """Where less traffic goes than before."""
     for old, new in zip(plan.before.routes, plan.after.routes, strict=True):
         for was, now in zip(old.shares, new.shares, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -59,6 +60,18 @@ class Canary:
     """What its VirtualService is called, in its own namespace."""
     provider: str = ""
     """Of the mesh; empty: as Flagger was told at its start."""
+    phase: str = ""
+    """As its status says; empty: nothing yet."""
+    checksum: str = ""
+    """Of the revision that it has tried last (checksum.py); empty: it has none."""
+    began: datetime | None = None
+    """When what it has on trial began to be, in whole seconds; None: nothing is, or nobody knows."""
+    interval: timedelta = timedelta(seconds=60)
+    """How often Flagger looks at it."""
+    rollback_urls: tuple[str, ...] = ()
+    """Whom Flagger asks whether to roll back."""
+    suspended: bool = False
+    skips_analysis: bool = False
 
     @property
     def drives(self) -> Name | None:
@@ -82,6 +95,8 @@ class Lever(StrEnum):
     """A JSON Patch of the routing object."""
     ARGO_ROLLOUTS = "ArgoRollouts"
     """The Rollout that drives it is aborted."""
+    FLAGGER = "Flagger"
+    """Flagger, which drives it, asks whether to roll back, and is told to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,18 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What is known of the two versions of an update, besides their hashes."""
+
+    version: str | None = None
+    """What the labels of the pod template call the new one; None: they do not, or its status speaks of another."""
+    stable_version: str | None = None
+    """What the labels of its pods call the stable one; None: nobody has asked, or they do not agree."""
+    since: datetime | None = None
+    """Nobody has changed the pod template since, by its managedFields; None: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """What is kept of a Rollout of Argo's that routes with Istio."""
 
@@ -124,6 +151,7 @@ class Rollout:
     canary: Side = Side()
     stable: Side = Side()
     update: Update = Update()
+    trial: Trial = Trial()
 
     @property
     def ref(self) -> TargetRef:
@@ -140,6 +168,15 @@ class Rollout:
             {"op": "test", "path": "/status/stableRS", "value": self.update.stable},
             {"op": "add", "path": "/status/abort", "value": True},
         )
+
+    def version_of(self, pod_hash: str) -> str | None:
+        """The version of the pods that have this hash; None: not known, or the update does not change it."""
+        trial, update = self.trial, self.update
+        if update.in_progress and trial.stable_version in (None, trial.version):
+            return None
+        if not pod_hash or pod_hash not in (update.current, update.stable):
+            return None
+        return trial.version if pod_hash == update.current else trial.stable_version
 
     def __str__(self) -> str:
         return f"{ROLLOUT} {self.namespace}/{self.name}"

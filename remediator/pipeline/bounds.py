@@ -17,4 +17,5 @@ def bounds_of(settings: Settings) -> Bounds:
         budget=Budget(rate.most, timedelta(seconds=rate.window_s)) if rate else None,
         approve_within=timedelta(seconds=settings.approve_within),
         max_alert_age=timedelta(seconds=age) if age else None,
+        known_bad=timedelta(seconds=settings.known_bad) if settings.known_bad else None,
     )

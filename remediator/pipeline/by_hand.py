@@ -14,9 +14,13 @@ from typing import Any
 from remediator.alerts import Alert, Status, fingerprint_of
 from remediator.cluster.port import Snapshot
 from remediator.errors import InputError
+from remediator.guards import lever
+from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
+from remediator.pipeline.idling import taking_away
 from remediator.pipeline.meaning import Names
 from remediator.pipeline.preparation import Case, Work, plan_work
+from remediator.pipeline.remaining import remaining
 from remediator.policies.model import MANUAL, Action, Guards, MirrorScope, Mode, Policy, TargetSpec
 from remediator.records.model import Request
 from remediator.traffic.exposure import Relation, is_live
@@ -70,7 +74,8 @@ class Agreed(Work):
 
     def _kept(self, planned: Work) -> Agreed:
         proposal = planned.proposal
-        if proposal.patch is None or tuple(_touched(planned)) == tuple(_touched(self)):
+        # Without a lever nothing is done either, and the guard of that name says why.
+        if proposal.patch is None or _sent(planned) == _sent(self) or not planned.leverage.allows:
             return Agreed.to(planned)
         why = Refusal(Reason.CHANGED_SINCE, _MOVED.format("; ".join(proposal.plan.changes)))
         verdicts = tuple(why if verdict is True else verdict for verdict in proposal.verdicts)
@@ -82,8 +87,9 @@ class Agreed(Work):
 
     @property
     def remaining(self) -> tuple[str, ...]:
-        """What the suspects get that is not taken by this, as a person reads it."""
-        return tuple(_remaining(self))
+        """What the suspects get that is not taken by this, as a person reads it. What the abort of a Rollout leaves,
+        its controller decides."""
+        return () if self.rollout else tuple(remaining(self))
 
 
 _MOVED = "the object has changed since this was shown, and what would be changed with it. Now it would be: {}"
@@ -162,14 +168,25 @@ class _Asking:
             message = f"{suspects[0]} is both accused and called stable; there is nothing better to send its traffic to"
             return Settled(Outcome.DENIED, Refusal(Reason.SUSPECT_IS_STABLE, message))
         work = Agreed.to(self._work(suspects))
-        refusal = next((each for each in work.proposal.verdicts if isinstance(each, Refusal)), None) or self._astray(
-            work
-        )
+        refusal = self._refusal(work)
         if refusal is not None:
             return Settled(Outcome.DENIED, _by_hand(refusal), work.remaining)
+        done = taking_away(work)
+        if done is not None:
+            return Settled(Outcome.UNCHANGED, done)
+        if not work.leverage.allows:
+            return Settled(Outcome.DENIED, _of(work.leverage))
         if work.proposal.patch is None:
             return Settled(Outcome.UNCHANGED, Refusal(Reason.NOT_EXPOSED, self._idle(suspects)), work.remaining)
         return work
+
+    def _refusal(self, work: Work) -> Refusal | None:
+        """What the planner has against it, and what a person would see in it that it does not."""
+        refusal = next((each for each in work.proposal.verdicts if isinstance(each, Refusal)), None)
+        if refusal is None:
+            return self._astray(work)
+        explained = lever.of_refused(work.snapshot.driving, refusal)
+        return refusal if explained.allows else _of(explained)
 
     def _work(self, suspects: tuple[Suspect, ...]) -> Work:
         reverts = self.wish.action is Action.REVERT_TO_STABLE
@@ -247,6 +264,17 @@ def _by_hand(refusal: Refusal) -> Refusal:
     return replace(refusal, message=f"{refusal.message} (by hand: --stable)")
 
 
+def _of(verdict: Verdict) -> Refusal:
+    """A guard's no."""
+    assert verdict.reason is not None, "only of a no"  # noqa: S101
+    return Refusal(verdict.reason, verdict.message)
+
+
+def _sent(work: Work) -> tuple[Any, ...]:
+    """What a person agrees to: the update that is aborted, at whatever step it is; else each edit."""
+    return work.rollout.abort if work.rollout else tuple(_touched(work))
+
+
 def _touched(work: Work) -> Iterator[tuple[Any, ...]]:
     """Each edit, with the route that it is made in as that is before."""
     patch = work.proposal.patch
@@ -262,18 +290,3 @@ def _entry(body: dict[str, Any], path: Path) -> Any:
         if isinstance(part, int):
             break
     return found
-
-
-def _remaining(work: Work) -> Iterator[str]:
-    facts = Names(work.snapshot).facts
-    for case in work.cases:
-        suspect, actions = case.demand.suspect, case.demand.actions
-        for route in work.proposal.plan.after.routes:
-            for mirror in route.mirrors if Action.REMOVE_MIRRORS not in actions else ():
-                if is_live(route, mirror) and facts.of_mirror(mirror, suspect) is Relation.SUSPECT:
-                    yield f"{route}: mirror to {mirror.destination} ({mirror.percentage:g} %)"
-            if Action.REVERT_TO_STABLE in actions or case.demand.mirrors is MirrorScope.ALL or not route.reachable:
-                continue
-            for position, share in enumerate(route.shares):
-                if share.weight and facts.of_share(route, position, suspect) is Relation.SUSPECT:
-                    yield f"{route}: {share.destination} weight {share.weight} of {route.total}"

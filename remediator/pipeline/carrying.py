@@ -11,8 +11,9 @@ from remediator.guards import budget
 from remediator.guards.budget import Spent
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
-from remediator.pipeline.drafting import granted, key_of, stamped, target_of
+from remediator.pipeline.drafting import key_of, stamped, target_of
 from remediator.pipeline.endings import ENDINGS, Ending, Rows, aborting, attempt_of, carried_out, ended, named, outcomes
+from remediator.pipeline.offering import offering
 from remediator.pipeline.phases import PHASES
 from remediator.pipeline.preparation import Work
 from remediator.pipeline.settling import settle
@@ -52,9 +53,13 @@ class Carrying:
             if denied is not None:
                 return denied
             write_down(work, record.name, self.tools)
-        if self.mode is not Mode.APPROVE:
+        if work.canary is not None:
+            with suppress(ClusterError):  # it is about what others may do to other versions, some minutes from now
+                self.tools.journal.heard(record)
+        elif self.mode is not Mode.APPROVE:
             self._send()
-        rows = named(carried_out(work, self._inviting(aborting(ending, work))), work, record.name)
+        ending = offering(aborting(ending, work), work)
+        rows = named(carried_out(work, self._inviting(ending)), work, record.name)
         # The Event before the status: a crash between them leaves a record that the next delivery takes up.
         tell(work, self.tools.journal, rows)
         error = self._written(rows, self.verdicts)
@@ -131,7 +136,7 @@ class Carrying:
         work = self.work
         send(work, self.record.name, self.tools, dry_run=self.mode is Mode.OBSERVE)
         if self.mode is Mode.ENFORCE:
-            self.tools.patched(granted(work))
+            self.tools.patched(work)
 
 
 def write_down(work: Work, name: str, tools: Tools) -> None:

@@ -12,11 +12,13 @@ from remediator.guards.switch import named_stable
 from remediator.logs import cut
 from remediator.owners import Lever
 from remediator.pipeline.preparation import Case, Work
+from remediator.pipeline.trials import rollback_of
 from remediator.records.model import Accusation, Companion, Intent, PolicyRef, Remediation, Target
 from remediator.records.naming import Key
 from remediator.traffic import undo
 from remediator.traffic.patch import Patch
 from remediator.traffic.stamp import stamp
+from remediator.traffic.virtualservice import taken
 
 # etcd takes 1.5 MiB, and an alert may be as large as the request that brings it.
 _LONGEST_TEXT = 2_000
@@ -53,14 +55,16 @@ def draft(work: Work, first: Case, name: str, now: datetime) -> Remediation:
     Args:
         first: the case that it is named for; the others that take part stand beside it.
     """
-    patch, rollout = stamped(work, name), work.rollout
+    patch, lever, rollout = stamped(work, name), work.lever, work.rollout
     others = [case for case in granted(work) if case is not first]
     intent = replace(
         _intent(work, first, now),
+        actions=tuple(each for each in first.policy.actions if not rollout or each in taken(patch.operations)),
         changes=work.proposal.plan.changes,
-        lever=Lever.ARGO_ROLLOUTS if rollout else Lever.PATCH,
-        patch=rollout.abort if rollout else tuple(patch.operations),
-        undo=() if rollout else undo.make(work.snapshot.body, patch),
+        lever=lever,
+        patch=tuple(patch.operations) if lever is Lever.PATCH else rollout.abort if rollout else (),
+        undo=undo.make(work.snapshot.body, patch) if lever is Lever.PATCH else (),
+        rollback=rollback_of(work),
         also=tuple(_companion(case) for case in others[:_MOST_COMPANIONS]),
     )
     return Remediation(work.ref.namespace, name, intent)

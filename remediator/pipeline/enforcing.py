@@ -33,9 +33,10 @@ from remediator.records.moments import is_held
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
-PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (0, 0.25, 0.5, 1, 2))
+PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (0, 0.1, 0.2, 0.4, 0.6))
 """Before each enforcement, since the one before it; there are no more than these. Whoever writes every two seconds is
-answered at once each time, and whoever answers at once is fought for four seconds."""
+answered at once each time; and against whoever answers at once they grow no longer than that the suspect has traffic
+for less than a second each time."""
 TAKE_OVER: Final = timedelta(seconds=1)
 """For so long an enforcement that another replica has begun is left to it."""
 _ATTEMPTS = 5
@@ -141,7 +142,7 @@ class Enforcing:
         return at if at is not None and now < at else None
 
     def _bring_back(self, held: Held) -> None:
-        """Count it and send the patch, or lose the hold. Raises Conflict, ClusterError."""
+        """Count it and send the patch; after the last one, lose the hold. Raises Conflict, ClusterError."""
         hold = held.record.status.hold or Hold()
         if hold.pending and hold.pending.resource_version == held.version:
             counted = held.record  # by somebody who died before the patch was made
@@ -196,32 +197,41 @@ class Enforcing:
             f"{count} of {len(self.pauses)} times: {'; '.join(changes)}"
         )
         row = row_of(record, Outcome.APPLIED, Refusal(Reason.HELD, message), changes)
-        announce(journal.ledger, [hold_event(record, row, (HOLD, str(count)), journal.now())])
+        # The last one is told to be the last while the suspect is still withdrawn: then somebody can stop the writer.
+        lost = self._loss(record, hold, last.writer) if count >= len(self.pauses) else None
+        events = [hold_event(record, row, (HOLD, str(count)), journal.now())]
+        announce(journal.ledger, [*events, *([hold_event(record, lost, (HOLD,), journal.now())] if lost else ())])
         ours: list[bool] = []
 
         def done(status: Status) -> Status:
-            changed = _done(status, last, journal.now())
+            changed = _done(status, last, journal.now(), lost=lost is not None)
             ours[:] = [changed != status]
             return changed
 
         journal.set_status(record, done)
-        if ours == [True]:
-            self.tell(row, last.writer)
+        for said in (row, lost) if ours == [True] else ():
+            if said is not None:
+                self.tell(said, last.writer)
 
     def _lose(self, held: Held, hold: Hold) -> None:
-        """Give the hold up, and tell everybody."""
+        """Give up a hold whose suspect has its traffic again after the last enforcement, of which nobody could say that
+        it was the last; and tell everybody."""
         journal, record, writer = self.tools.journal, held.record, held.writer
-        now, suspect = journal.now(), record.intent.suspect
-        within = format_duration(timedelta(seconds=max(1, round((now - hold.enforcements[0].at).total_seconds()))))
-        message = (
-            f"{_who(writer)} gave {suspect} traffic again after it was taken away {len(hold.enforcements)} times "
-            f"within {within}: nothing more is done to hold {record.name} up. Stop the writer, then take the traffic "
-            "away by hand"
-        )
-        row = row_of(record, Outcome.DENIED, Refusal(Reason.HOLD_LOST, message), ())
-        lost = self._write(record, replace(hold, lost_at=now, lost_to=writer))
-        announce(journal.ledger, [hold_event(lost, row, (HOLD,), now)])
+        row = self._loss(record, hold, writer)
+        lost = self._write(record, replace(hold, lost_at=journal.now(), lost_to=writer))
+        announce(journal.ledger, [hold_event(lost, row, (HOLD,), journal.now())])
         self.tell(row, writer)
+
+    def _loss(self, record: Remediation, hold: Hold, writer: str) -> AlertOutcome:
+        """That the hold is given up, in words."""
+        span = self.tools.journal.now() - hold.enforcements[0].at
+        within = format_duration(timedelta(seconds=max(1, round(span.total_seconds()))))
+        message = (
+            f"{record.intent.suspect} was given traffic again and again, by {_who(writer)} last, and it was taken away "
+            f"{len(hold.enforcements)} times within {within}: it will not be taken away again to hold {record.name} "
+            "up. Stop the writer, or it keeps what it is given next"
+        )
+        return row_of(record, Outcome.DENIED, Refusal(Reason.HOLD_LOST, message), ())
 
     def _say_withheld(self, held: Held, why: Refusal) -> None:
         """Tell on the target that the suspect keeps what somebody gave it; once for each reason and writer."""
@@ -231,13 +241,17 @@ class Enforcing:
         announce(journal.ledger, [hold_event(record, row, (HOLD, held.writer), journal.now())])
 
 
-def _done(status: Status, begun: Enforcement, now: datetime) -> Status:
-    """`status`, in which an enforcement that was begun is done, if nobody has said so yet."""
+def _done(status: Status, begun: Enforcement, now: datetime, *, lost: bool) -> Status:
+    """`status`, in which an enforcement that was begun is done, if nobody has said so yet; and the hold is lost with
+    it, if it was the last one."""
     if status.hold is None:
         return status
     each = status.hold.enforcements
     ended = tuple(replace(one, done_at=one.done_at or now) if one.at == begun.at else one for one in each)
-    return replace(status, hold=replace(status.hold, enforcements=ended))
+    hold = replace(status.hold, enforcements=ended)
+    if lost and hold.lost_at is None:
+        hold = replace(hold, lost_at=now, lost_to=begun.writer)
+    return replace(status, hold=hold)
 
 
 def _who(writer: str) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.guards.verdict import Verdict
@@ -22,6 +21,7 @@ from remediator.pipeline.carrying import Carrying, Moved, tell
 from remediator.pipeline.drafting import draft, granted, key_of
 from remediator.pipeline.endings import ENDINGS, Rows, ended, failed, joined, spoken_for
 from remediator.pipeline.idling import conclude_idle, taking_away
+from remediator.pipeline.offering import lasting, offered_by, rolled_back, standing
 from remediator.pipeline.overruling import (
     agreed,
     answered,
@@ -129,7 +129,7 @@ class _Execution:
     def _advance(self) -> Rows:
         """From the plan to the end. Raises _Again where the object has to be looked at first."""
         self._obey_people()
-        aborted = taking_away(self._work)
+        aborted = taking_away(self._work) or rolled_back(self._work, self._tools)
         if not self._looked and (aborted or self._work.rollout):
             raise _Again  # what a Rollout is at, only it itself tells
         if aborted is not None:
@@ -141,15 +141,18 @@ class _Execution:
         return self._carry_out(record) if isinstance(record, Remediation) else record
 
     def _obey_people(self) -> None:
-        """Leave out the alerts that a person has overruled by an undo, or by a no to what was to be approved."""
+        """Leave out the alerts that a person has overruled by an undo, or by a no to what was to be approved; and those
+        that ask for what Flagger is told already."""
         for record, cases in overruled(self._work, self._journal):
             self._leave(cases, Outcome.DENIED, Refusal(Reason.UNDONE, overruling(record)), record)
         for record, cases in rejected(self._work, self._journal):
             self._leave(cases, Outcome.DENIED, Refusal(Reason.APPROVAL_REJECTED, rejection(record)), record)
+        for record, others in standing(self._work, self._tools):
+            self._leave(others, Outcome.PLANNED, offered_by(record), record)
 
     def _obey_guards(self) -> None:
         """Leave out the alerts that a guard speaks against, and record that it did."""
-        who = exempt(self._work, self._journal, self._patience)
+        who = exempt(self._work, self._journal, self._tools.guarding.bounds.approve_within)
         screened = self._tools.guarding.screen(self._work, self._tools.limits.planned, who)
         if not self._looked and any(is_unsettled(each, self._journal) for each in screened.denied):
             raise _Again
@@ -241,7 +244,7 @@ class _Execution:
 
     def _take_up(self, record: Remediation, first: Case) -> Remediation:
         """Go on from an intent that is not known to be carried out."""
-        wanted = draft(self._work, first, record.name, self._journal.now())
+        wanted = lasting(draft(self._work, first, record.name, self._journal.now()), record)
         try:
             if replace(wanted.intent, hold_until=record.intent.hold_until) != record.intent:
                 record = self._journal.revise(record, wanted)
@@ -263,11 +266,7 @@ class _Execution:
         return Mode.ENFORCE if approved and self._work.mode is Mode.APPROVE else self._work.mode
 
     def _is_approved(self, record: Remediation) -> bool:
-        return agreed(record, self._journal.now(), self._patience)
-
-    @property
-    def _patience(self) -> timedelta:
-        return self._tools.guarding.bounds.approve_within
+        return agreed(record, self._journal.now(), self._tools.guarding.bounds.approve_within)
 
     def _carry_out(self, record: Remediation) -> Rows:
         """Send the patch. Raises _Again where the object has moved."""

@@ -34,7 +34,8 @@ class Answer:
         if self.bars:
             return "; ".join(map(said, self.bars))
         version = f" {self.candidate.version}" if self.candidate.version else ""
-        return f"nothing holds {short(self.candidate.hosts[-1])}{version} back"
+        image = f" ({self.candidate.image})" if self.candidate.image else ""
+        return f"nothing holds {short(self.candidate.hosts[-1])}{version}{image} back"
 
 
 def said(bar: Bar) -> str:

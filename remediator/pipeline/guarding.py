@@ -9,7 +9,7 @@ from math import inf, nan
 from typing import Protocol
 
 from remediator.errors import ClusterError
-from remediator.guards import suspect_is_stable
+from remediator.guards import lever, suspect_is_stable
 from remediator.guards.budget import Spent
 from remediator.guards.cooldown import Made
 from remediator.guards.judging import BRAKES, GUARDS, ONCE, judge
@@ -21,6 +21,7 @@ from remediator.guards.switch import named_stable
 from remediator.guards.verdict import Verdict, against
 from remediator.metrics import Brakes
 from remediator.pipeline.preparation import Case, Work, switch_of
+from remediator.pipeline.trials import KnowsTrials, changed, other_trial
 from remediator.policies.model import Mode
 from remediator.records.ledger import Head, Tally
 from remediator.records.model import Remediation
@@ -69,9 +70,9 @@ class Exempt:
     people: bool = True
     """Whether what people ask for by hand is not judged."""
 
-    def spares(self, case: Case) -> bool:
-        """Whether no guard is asked about a case."""
-        return case.number in self.waiting or (self.people and case.request is not None)
+    def frees(self, case: Case) -> bool:
+        """Whether no guard binds a case but the lever's: without one nothing would come of it."""
+        return self.people and case.request is not None
 
 
 _BY_HAND = Exempt(people=False)
@@ -95,7 +96,7 @@ class Surroundings(Protocol):
         """As of Cluster."""
 
 
-class Remembers(Protocol):
+class Remembers(KnowsTrials, Protocol):
     """What is asked of the records: a part of records.ledger.Ledger, by the index."""
 
     def get(self, namespace: str, name: str) -> Remediation | None:
@@ -173,7 +174,11 @@ class Guarding:
     def _asked(self, work: Work, targets: Callable[[Case], int], exempt: Exempt) -> Iterator[tuple[int, Verdicts]]:
         around = None
         for case, planned in work.paired:
-            if exempt.spares(case) or planned is False:
+            if planned is False or case.number in exempt.waiting:
+                continue
+            if exempt.frees(case):
+                if planned is True and not work.leverage.allows:
+                    yield case.number, (work.leverage,)
                 continue
             asked = self._situation(work, case, targets(case))
             if planned is True:
@@ -187,10 +192,10 @@ class Guarding:
                 )
                 yield case.number, judge(asked)
             else:
-                # The planner refused it: that the suspect is the stable version explains more than what it says.
-                verdict = GUARDS[suspect_is_stable.GUARD](asked)
-                if not verdict.allows:
-                    yield case.number, (verdict,)
+                # The planner refused it: that the suspect is the stable version, or the only one, explains more.
+                found = (GUARDS[suspect_is_stable.GUARD](asked), lever.of_refused(asked.target.driving, planned))
+                if nos := against(found):
+                    yield case.number, nos
 
     def _situation(self, work: Work, case: Case, targets: int) -> Situation:
         """What needs no more than the work itself."""
@@ -204,7 +209,7 @@ class Guarding:
             target=Object(
                 switch=switch_of(work.snapshot),
                 stable=named_stable(work.snapshot.body),
-                changed=work.snapshot.changed,
+                changed=changed(work),
                 driving=work.snapshot.driving,
             ),
             bounds=self.bounds,
@@ -238,6 +243,7 @@ class Guarding:
             kept_up=next((each.name for each in own if is_held(each, now)), ""),
             accusations=accusations,
             spent=self._spent(work.mode, own, now),
+            other_trial=other_trial(self.records, work, case),
         )
 
     def _answering(self, case: Case) -> Iterator[Remediation]:

@@ -14,6 +14,7 @@ from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.settling import is_made, settle
 from remediator.records.journal import Journal
 from remediator.records.model import Remediation
+from remediator.records.offers import acts, is_offered
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
@@ -37,7 +38,7 @@ def conclude_idle(work: Work, journal: Journal, record: Remediation | None, why:
 
 def taking_away(work: Work) -> Refusal | None:
     """Why nothing more is to be done: a Rollout was aborted, and is about to take away what the work would."""
-    if work.proposal.patch is None or any(case.request for case in work.cases):
+    if work.proposal.patch is None:
         return None
     rollout = canary_of(work.snapshot.driving, work.proposal.plan, work.facts)
     if rollout is None or not rollout.update.aborted:
@@ -50,7 +51,7 @@ def _explained(work: Work, journal: Journal, case: Case, row: AlertOutcome) -> A
     stamp = stamp_of(work.snapshot.body)
     for record in _answering(work, journal, case, stamp):
         _settle(journal, record, work, ((case.number, row),))
-        if record.name == stamp or (record.intent.patch and is_made(record, work.snapshot)):
+        if record.name == stamp or (acts(record.intent) and is_made(record, work.snapshot)):
             row = replace(row, remediation=record.name)
     return row
 
@@ -68,7 +69,7 @@ def _answering(work: Work, journal: Journal, case: Case, stamp: str | None) -> l
 
 
 def _settle(journal: Journal, record: Remediation, work: Work, rows: Rows) -> None:
-    if record.unproven:
+    if record.unproven and not is_offered(record):
         refused = next((row for _, row in rows if row.outcome is Outcome.DENIED), None)
         why = Refusal(refused.reason, refused.message) if refused else None
         settle(journal, record, work.snapshot, why)

@@ -59,9 +59,13 @@ class Names:
         Raises:
             InputError: it is a host that has several versions.
         """
-        found = [Suspect(host, text) for host in self.hosts if text in self.versions(host)]
+        found = [Suspect(host, text) for host in self.hosts if text in self.versions(host) or self._hash_of(text, host)]
         host = self.host(text)
         return tuple(dict.fromkeys([*found, self._whole(text, host)] if host else found))
+
+    def _hash_of(self, text: str, host: Host) -> bool:
+        """Whether `text` is the hash of the pods of one of the host's subsets, as Argo Rollouts writes it."""
+        return text in self.facts.rules.pod_hashes(host, self.facts.namespace)
 
     def _whole(self, text: str, host: Host) -> Suspect:
         """A host that is a suspect as a whole; its one version names it too, where it is known."""

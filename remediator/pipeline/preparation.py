@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from remediator.alerts import Alert, Status
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import Retriable
-from remediator.guards import max_targets, namespaces
+from remediator.guards import lever, max_targets, namespaces
 from remediator.guards.switch import ANNOTATION, Switch, annotated, named_stable
+from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
-from remediator.owners import Rollout
+from remediator.owners import Canary, Lever, Rollout
 from remediator.owners.abort import to_abort
+from remediator.owners.rollback import to_roll_back
 from remediator.pipeline.rows import reason_of, row
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy, PolicySet
@@ -74,12 +76,28 @@ class Work:
 
     @property
     def rollout(self) -> Rollout | None:
-        """The Rollout that takes the traffic away once its update is aborted; None: a patch does. What people ask for
-        by hand is a patch."""
-        if not self.snapshot.driving.rollouts or any(case.request for case in self.cases):
+        """The Rollout that takes the traffic away once its update is aborted; None: a patch does."""
+        if not self.snapshot.driving.rollouts:
             return None
         found = to_abort(self.snapshot.driving, self.proposal.plan, self.facts)
         return found if isinstance(found, Rollout) else None
+
+    @property
+    def leverage(self) -> Verdict:
+        """Whether there is a lever that takes away what the plan does: of all guards the one that binds people too, for
+        without one nothing would come of it."""
+        return lever.evaluate(self.snapshot.driving, self.proposal.plan, self.facts)
+
+    @property
+    def canary(self) -> Canary | None:
+        """The Canary that Flagger is told to roll back; None: a patch does it, or the abort of a Rollout."""
+        found = to_roll_back(self.snapshot.driving, self.proposal.plan)
+        return found if isinstance(found, Canary) else None
+
+    @property
+    def lever(self) -> Lever:
+        """What takes the traffic away."""
+        return Lever.FLAGGER if self.canary else Lever.ARGO_ROLLOUTS if self.rollout else Lever.PATCH
 
     @property
     def facts(self) -> Facts:

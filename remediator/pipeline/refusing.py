@@ -33,7 +33,8 @@ def _is_kept(record: Remediation) -> bool:
 
 def _is_on_its_way(record: Remediation, now: datetime) -> bool:
     found = moments(record)
-    return found.begun and found.begun_at is not None and now - found.begun_at < ON_ITS_WAY
+    # Of an offer nothing is sent, so nothing can be on its way.
+    return found.begun and not found.offered and found.begun_at is not None and now - found.begun_at < ON_ITS_WAY
 
 
 def recorded(denied: Denied, journal: Journal, ours: str = "") -> AlertOutcome:

@@ -11,11 +11,12 @@ from remediator.pipeline.telling import announce
 from remediator.records.events import Event
 from remediator.records.journal import Journal
 from remediator.records.model import Conclusion, Phase, Remediation
+from remediator.records.offers import is_offered
 from remediator.traffic import undo
 from remediator.traffic.stamp import stamp_of
 from remediator.traffic.suspect import Refusal
 
-_MADE_BY = {Lever.PATCH: Reason.PATCHED, Lever.ARGO_ROLLOUTS: Reason.ABORTED}
+_MADE_BY = {Lever.PATCH: Reason.PATCHED, Lever.ARGO_ROLLOUTS: Reason.ABORTED, Lever.FLAGGER: Reason.ROLLED_BACK}
 MADE = "the patch was made; whoever made it did not come to say so"
 NOTHING_LEFT = "by the time the intent was taken up again there was nothing left to do; it was not carried out"
 
@@ -60,13 +61,18 @@ def is_made(record: Remediation, live: Snapshot) -> bool:
     intent = record.intent
     if live.routing.uid != intent.target.uid:
         return False
+    if intent.lever is Lever.FLAGGER:
+        return record.status.phase is Phase.APPLIED  # written before Flagger was told
     if intent.lever is Lever.PATCH:
         return stamp_of(live.body) == record.name
     return any(each.update.aborted and each.abort == intent.patch for each in live.driving.rollouts)
 
 
 def look_and_settle(cluster: Cluster, journal: Journal, record: Remediation) -> Phase:
-    """Read the target, and settle the record by it. Raises as `settle`."""
+    """Read the target, and settle the record by it; an offer to Flagger is left to whoever looks after those
+    (rollbacks.py). Raises as `settle`."""
+    if is_offered(record):
+        return record.status.phase
     try:
         live = cluster.read(record.intent.target.ref)
     except NotFound:

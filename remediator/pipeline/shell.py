@@ -20,9 +20,10 @@ from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline import approving, releasing
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.busy import Busy
+from remediator.pipeline.drafting import granted
 from remediator.pipeline.execution import execute
 from remediator.pipeline.guarding import Guarding
-from remediator.pipeline.preparation import Case, Work, prepare
+from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.releasing import Released
 from remediator.pipeline.resolving import note_resolved
 from remediator.pipeline.rows import Rows, row, settle, unheard
@@ -247,11 +248,12 @@ class Pipeline:
             self.log.exception("internal error at %s", work.ref)
             return [(case.number, _internal(case.alert, error)) for case in work.cases]
 
-    def _measure(self, cases: tuple[Case, ...], begun: float) -> None:
+    def _measure(self, work: Work, begun: float) -> None:
         """Time from the request, and from the alert's start, to the patch; once a patch."""
-        age = (self.clock.now() - min(case.alert.starts_at for case in cases)).total_seconds()
+        age = (self.clock.now() - min(case.alert.starts_at for case in granted(work))).total_seconds()
         self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
-        if not self.verifies:
+        # What a driver was asked to take away is seen in the routes, by whoever looks.
+        if not self.verifies and work.rollout is None:
             self.metrics.verification(VerificationVerdict.NOT_VERIFIED)
 
     def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:
@@ -274,7 +276,7 @@ class Pipeline:
             )
 
 
-_SEVERITY = (Outcome.FAILED, Outcome.DENIED, Outcome.APPLIED, Outcome.OBSERVED, Outcome.AWAITING_APPROVAL)
+_SEVERITY = tuple(map(Outcome, ("Failed", "Denied", "Applied", "Planned", "Observed", "AwaitingApproval")))
 
 
 def _severity(row: AlertOutcome) -> int:

@@ -59,5 +59,5 @@ class Tools:
     """Told how each patch that was sent ended."""
     overspent: Callable[[], None] = field(default=_idle)
     """Told whenever an alert is refused because the fleet's budget is spent."""
-    patched: Callable[[tuple[Case, ...]], None] = field(default=_nobody)
-    """Told of each patch that was made, as soon as it is: the cases that asked for it."""
+    patched: Callable[[Work], None] = field(default=_nobody)
+    """Told of each patch that was made, as soon as it is."""

@@ -215,7 +215,13 @@ class _Undo:
 
 
 def retry_words(record: Remediation) -> str:
-    """How traffic is given back that the abort of a Rollout took away."""
+    """How traffic is given back that the abort of a Rollout, or Flagger, took away."""
+    rollback = record.intent.rollback
+    if rollback is not None:
+        return (
+            f"{record.name} had Flagger roll Canary {record.namespace}/{rollback.canary} back, and that lasts "
+            f"until the target changes. To let it try the same revision again: remediator release {record}"
+        )
     name = record.intent.owner.name.rpartition(" ")[2] if record.intent.owner else "NAMESPACE/NAME"
     namespace, _, rollout = name.partition("/")
     return (

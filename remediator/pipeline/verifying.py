@@ -1,4 +1,5 @@
-"""Finds out whether patches worked: asks Prometheus, and writes the verdict on the record.
+"""Finds out whether it worked: looks at the routes where their driver has to change them, asks Prometheus, and writes
+the verdict on the record.
 
 What is to be verified stands in the records, so any replica goes on from where another, or an earlier life of this
 one, has left off. All of them look, each at its own times; whoever writes a verdict first is right.
@@ -11,16 +12,20 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, NotFound, Unanswered
 from remediator.outcome import Outcome
+from remediator.pipeline import unrouting
+from remediator.pipeline.identifying import Identifying
 from remediator.pipeline.telling import announce
 from remediator.policies.model import Action
 from remediator.records.events import Event
 from remediator.records.journal import Journal
+from remediator.records.ledger import Head
 from remediator.records.model import Remediation
 from remediator.records.moments import moments
 from remediator.traffic import virtualservice
@@ -87,11 +92,12 @@ class Verifying:
         self._not_before: dict[_Key, datetime] = {}
         """When each is looked at next. Forgotten by a crash, which costs a look."""
         self._told: frozenset[str] = frozenset()
+        self._identifying = Identifying(cluster, now)
 
     def start(self) -> None:
         """Begin."""
         if self._prometheus is None:
-            logger.info("patches are not verified: --prometheus-url is not set")
+            logger.info("patches are not verified: --prometheus-url is not set; aborts are, by the routes")
         self._thread.start()
 
     def stop(self) -> None:
@@ -103,16 +109,18 @@ class Verifying:
     def look(self) -> None:
         """One round over all that are to be verified. Never raises."""
         try:
-            self._round(self._due())
+            self._round(self._due(), self._identifying.due(self._heads()))
         except ClusterError:
             return  # the index is not known, as at every start; /readyz says so
         except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
             logger.exception("internal error while patches were verified; the next round tries again")
 
-    def _round(self, due: tuple[Remediation, ...]) -> None:
-        if not due:
+    def _round(self, due: tuple[Remediation, ...], new: tuple[Remediation, ...]) -> None:
+        if not due and not new:
             return
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
+            # First: pods of a version without traffic may soon be gone.
+            list(pool.map(self._identifying.see_to, new))
             failures = frozenset(why for why in pool.map(self._guarded, due) if why)
         for why in sorted(failures - self._told):
             logger.warning("a verification could not be seen to; it is tried again: %s", why)
@@ -124,11 +132,13 @@ class Verifying:
 
     def _due(self) -> tuple[Remediation, ...]:
         """Those whose time has come, by the index."""
-        now, ledger = self._now(), self._cluster.ledger
-        heads = ledger.unverified(now - self._schedule.look_back)
+        now, ledger, heads = self._now(), self._cluster.ledger, self._heads()
         self._not_before = {head.key: at for head in heads if (at := self._not_before.get(head.key))}
         found = (ledger.get(*head.key) for head in heads if self._not_before.get(head.key, now) <= now)
         return tuple(record for record in found if record and self._has_come(record, now))
+
+    def _heads(self) -> tuple[Head, ...]:
+        return self._cluster.ledger.unverified(self._now() - self._schedule.look_back)
 
     def _has_come(self, record: Remediation, now: datetime) -> bool:
         """Whether it is time to look at a record; and set when it is so next.
@@ -138,8 +148,11 @@ class Verifying:
         key, applied_at = (record.namespace, record.name), moments(record).unverified_at
         if applied_at is None:
             return False
+        if unrouting.is_awaited(record):
+            return True
         if key not in self._not_before:
-            first = self._schedule.first(applied_at) if self._prometheus else applied_at
+            begun_at = course_of(record, self._schedule).begun_at
+            first = self._schedule.first(begun_at) if self._prometheus else applied_at
             self._not_before[key] = max(now, first) + self._schedule.pause * self.chance()
         if now < self._not_before[key]:
             return False
@@ -163,11 +176,17 @@ class Verifying:
             return ""
 
     def _see_to(self, record: Remediation) -> str:
-        now, why = self._now(), ""
-        if self._prometheus is None:
-            self._write(record, steps.unasked(now))
+        now, why, course = self._now(), "", course_of(record, self._schedule)
+        if unrouting.is_awaited(record):
+            routed = unrouting.look(self._cluster, record, course, now)
+            if routed is not None and self._prometheus is None:
+                routed = steps.unasked(replace(course, so_far=routed), now)
+            if routed is not None:
+                self._write(record, routed)
             return why
-        course = course_of(record, self._schedule)
+        if self._prometheus is None:
+            self._write(record, steps.unasked(course, now))
+            return why
         try:
             found = steps.answered(course, self._evidence(self._prometheus, course, now), now)
         except Unanswered as error:
@@ -191,18 +210,18 @@ class Verifying:
         return Evidence(window, before, {host: asked(host, at) for host in hosts})
 
     def _write(self, record: Remediation, found: Verification) -> None:
-        """Write the verdict; and if it is final, tell it: as an Event before, so that a crash between them leaves a
-        record that is looked at again."""
+        """Write the verdict; and if it is final, or bad, tell it: as an Event before, so that a crash between them
+        leaves a record that is looked at again."""
         ledger, journal = self._cluster.ledger, Journal(self._cluster.ledger, self._now)
         current = ledger.read(record.namespace, record.name)
         known = current.status.verification
         if moments(current).unverified_at is None or known != record.status.verification:
             return  # somebody was quicker
-        is_final = found.concluded_at is not None
-        if is_final and found.verdict is not VerificationVerdict.NOT_VERIFIED:
+        is_news = found.concluded_at is not None or found.verdict is VerificationVerdict.STILL_ROUTED
+        if is_news and found.verdict is not VerificationVerdict.NOT_VERIFIED:
             announce(ledger, [_event(current, found, self._now())])
         written = journal.verified(current, found)
-        if written.status.verification == found and is_final:
+        if written.status.verification == found and is_news:
             self._counted(found.verdict)
             _tell(written, found)
 

@@ -8,6 +8,7 @@ from typing import Any
 from remediator.outcome import Reason
 from remediator.records.model import Phase, Status
 from remediator.records.times import second
+from remediator.verification.model import VerificationVerdict
 
 Json = dict[str, Any]
 
@@ -24,6 +25,10 @@ def conditions(status: Status) -> list[Json]:
         told.append(("Released", True, status.release.at, f"by {status.release.request.by}"))
     if status.hold and status.hold.lost_at:
         told.append(("HoldLost", True, status.hold.lost_at, f"to {status.hold.lost_to or 'somebody unknown'}"))
+    if status.verification and status.verification.unrouted_at:
+        told.append(("Unrouted", True, status.verification.unrouted_at, "the routes send the suspect nothing"))
+    elif status.verification and status.verification.verdict is VerificationVerdict.STILL_ROUTED:
+        told.append(("Unrouted", False, status.verification.at, status.verification.message))
     if status.resolved:
         told.append(("Resolved", True, status.resolved[0].at, ""))
     return [

@@ -19,7 +19,7 @@ _LONGEST_NOTE: Final = 1024
 _LONGEST_TARGET: Final = 200
 _DIGITS: Final = 16
 
-_WORTH_TELLING: Final = {Outcome.APPLIED, Outcome.OBSERVED, Outcome.AWAITING_APPROVAL, Outcome.DENIED}
+_WORTH_TELLING: Final = {Outcome.APPLIED, Outcome.PLANNED, Outcome.OBSERVED, Outcome.AWAITING_APPROVAL, Outcome.DENIED}
 
 
 class Tone(StrEnum):

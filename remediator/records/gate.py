@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from remediator.policies.model import Mode
+from remediator.records.images import Images
 from remediator.records.model import Phase, Remediation
+from remediator.records.offers import acts, trial_of
+from remediator.records.rollback import Trial
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
 
@@ -21,11 +24,33 @@ class Candidate:
     """Every service that may be meant; one that is held back is enough for a no."""
     version: str | None = None
     """None: not said, so that any version counts which is held back."""
+    trial: Trial | None = None
+    """The revision, where Flagger asks; None: somebody else does."""
+    image: str | None = None
+    """Its digest; None: not said."""
 
-    def is_meant_by(self, suspect: Suspect) -> bool:
-        """Whether this may be the suspect. One without a version is its whole service."""
-        told_apart = None not in (suspect.version, self.version) and suspect.version != self.version
-        return suspect.host in self.hosts and not told_apart
+    def is_meant_by(self, suspect: Suspect, images: Images | None = None) -> bool:
+        """Whether this may be the suspect. One without a version is its whole service.
+
+        An image says more than a name: the same one under another name is the suspect, and another one under the same
+        name is not, if it is known of all the suspect's pods what they ran.
+
+        Args:
+            images: what the suspects ran.
+        """
+        if suspect.host not in self.hosts:
+            return False
+        known = images.of(suspect) if images and self.image else frozenset()
+        if self.image in known:
+            return True
+        if known and images is not None and images.complete:
+            return False
+        return None in (suspect.version, self.version) or suspect.version == self.version
+
+    def is_another_trial(self, record: Remediation) -> bool:
+        """Whether this is a revision of a Canary of which the record condemns another one."""
+        own, theirs = self.trial, trial_of(record)
+        return own is not None and theirs is not None and own[:2] == theirs[:2] and own != theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +96,7 @@ def bars(record: Remediation) -> bool:
         return False
     if record.status.phase is Phase.PLANNED:
         # Without a patch it is a guard's no that is being written down.
-        return bool(record.intent.patch) and record.intent.mode is not Mode.OBSERVE
+        return acts(record.intent) and record.intent.mode is not Mode.OBSERVE
     return record.status.phase in (Phase.APPLIED, Phase.AWAITING_APPROVAL)
 
 
@@ -96,8 +121,9 @@ def judge(
 
 def _found(candidate: Candidate, record: Remediation, known_bad: timedelta | None) -> list[Bar]:
     """At most one: a record says once why."""
-    suspects = sorted(filter(candidate.is_meant_by, record.intent.suspects), key=str)
-    if not suspects:
+    images = record.status.images
+    suspects = sorted((each for each in record.intent.suspects if candidate.is_meant_by(each, images)), key=str)
+    if not suspects or candidate.is_another_trial(record):
         return []
     since, until = record.status.applied_at or record.created_at, None
     if record.status.phase is Phase.APPLIED and known_bad is not None and since is not None:

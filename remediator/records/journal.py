@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 from remediator.errors import AlreadyExists, Conflict, NotFound
 from remediator.outcome import Reason
+from remediator.owners import Lever
+from remediator.records.images import Images
 from remediator.records.ledger import Firing, Ledger
 from remediator.records.model import (
     Approval,
@@ -26,9 +28,10 @@ from remediator.records.model import (
 )
 from remediator.records.moments import moments
 from remediator.records.naming import Key
+from remediator.records.offers import is_offered
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
-from remediator.verification.steps import unasked
+from remediator.verification.steps import not_verified
 
 _ATTEMPTS = 8
 """How often a status is written that others keep changing."""
@@ -151,6 +154,14 @@ class Journal:
 
         return self._written(record, ended)
 
+    def end_offered(self, record: Remediation, end: Conclusion) -> Remediation:
+        """Write how an offer to Flagger ended, if it is still open; else the record stays as it is."""
+
+        def ended(current: Remediation) -> Remediation | None:
+            return current.ended(end, self.now()) if is_offered(current) else None
+
+        return self._written(record, ended)
+
     def approve(self, record: Remediation, approval: Approval) -> Remediation:
         """Write a person's answer on a record that waits for one.
 
@@ -217,6 +228,15 @@ class Journal:
 
         return self._written(record, noted)
 
+    def identified(self, record: Remediation, images: Images) -> Remediation:
+        """Write what the suspects' pods ran, if nobody has done so: the first look counts, for pods go."""
+
+        def noted(current: Remediation) -> Remediation | None:
+            known = current.status.images is not None
+            return None if known else replace(current, status=replace(current.status, images=images))
+
+        return self._written(record, noted)
+
     def set_status(self, record: Remediation, change: Callable[[Status], Status]) -> Remediation:
         """Write what `change` makes of the status as it is now."""
         return self._written(record, lambda current: replace(current, status=change(current.status)))
@@ -245,9 +265,11 @@ class Journal:
 
     def _unasked(self, record: Remediation, now: datetime) -> Remediation:
         """The record, which says that nobody will ask whether it worked, where that is so."""
-        if self.verifies or moments(record).unverified_at is None:
+        # What a driver was asked to take away is seen in the routes, by whoever looks.
+        told_by_routes = record.intent.lever is not Lever.PATCH
+        if self.verifies or told_by_routes or moments(record).unverified_at is None:
             return record
-        return replace(record, status=replace(record.status, verification=unasked(now)))
+        return replace(record, status=replace(record.status, verification=not_verified(now)))
 
     def _written(
         self, record: Remediation, change: Callable[[Remediation], Remediation | None], *, sent: bool = False

@@ -169,6 +169,16 @@ class Ledger(Protocol):
         """The records that hold a version of this service back (gate.py), their age left out; by namespace and name.
         Raises as `heads`."""
 
+    def of_canary(self, namespace: str, name: str) -> tuple[Remediation, ...]:
+        """The records that condemn a revision of this Canary, whatever became of them; by name.
+
+        Of an index of whatever age, and then without what is newer: what was told to Flagger once stays told. Whoever
+        concludes anything from what is not there asks `offered` as well.
+        """
+
+    def offered(self) -> tuple[Head, ...]:
+        """The head of every record that waits for Flagger to ask; by namespace and name. Raises as `heads`."""
+
     def tally(self, since: datetime) -> Tally:
         """The remediations later than `since`. What people did by hand does not count. Raises as `heads`."""
 

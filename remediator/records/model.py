@@ -13,6 +13,8 @@ from remediator.outcome import Reason, TargetRef
 from remediator.owners import Lever, Owner
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.hold import Hold
+from remediator.records.images import Images
+from remediator.records.rollback import Rollback
 from remediator.traffic.patch import Operation
 from remediator.traffic.suspect import Suspect
 from remediator.verification.model import Verification
@@ -124,6 +126,7 @@ class Intent:
     """None: an alert asked."""
     owner: Owner | None = None
     lever: Lever = Lever.PATCH
+    rollback: Rollback | None = None
 
     @property
     def firings(self) -> frozenset[tuple[str, datetime]]:
@@ -219,6 +222,8 @@ class Status:
     """When its alert was delivered last, to the minute; None: as `judged_at` says."""
     verification: Verification | None = None
     """Whether it worked; None: not known yet, or not asked."""
+    images: Images | None = None
+    """What the suspects' pods ran; None: not known, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)

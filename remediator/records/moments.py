@@ -9,6 +9,8 @@ from remediator.owners import Lever
 from remediator.policies.model import Mode
 from remediator.records.gate import barred
 from remediator.records.model import Phase, Remediation
+from remediator.records.offers import acts, is_offered, trial_of
+from remediator.records.rollback import Trial
 from remediator.traffic.hosts import Host
 
 
@@ -42,6 +44,10 @@ class Moments:
     """As of the function of that name."""
     let_go: bool
     """Whether its suspect may have had traffic again since, by a release or a lost hold; not where it is taken back."""
+    trial: Trial | None = None
+    """The revision of a Canary that it condemns, whatever became of it; None: it is not Flagger's."""
+    offered: bool = False
+    """Whether it waits for Flagger to ask."""
 
 
 def moments(record: Remediation) -> Moments:
@@ -54,7 +60,7 @@ def moments(record: Remediation) -> Moments:
         target_uid=intent.target.uid,
         made_at=status.applied_at if phase in (Phase.APPLIED, Phase.UNDONE) else None,
         observed_at=status.finished_at if phase is Phase.OBSERVED else None,
-        begun=by_alert and enforced and phase is Phase.PLANNED and bool(intent.patch),
+        begun=by_alert and enforced and phase is Phase.PLANNED and acts(intent),
         counts=by_alert,
         accused=tuple(hosts),
         barred=barred(record),
@@ -64,6 +70,8 @@ def moments(record: Remediation) -> Moments:
         unverified_at=status.applied_at if _unverified(record) else None,
         held_until=held_until(record),
         let_go=not record.taken_back and let_go_at(record) is not None,
+        trial=trial_of(record),
+        offered=is_offered(record),
     )
 
 
@@ -71,8 +79,9 @@ def _unverified(record: Remediation) -> bool:
     """Whether it is to be found out whether a patch worked: not once a person says otherwise."""
     status, known = record.status, record.status.verification
     stands = status.phase is Phase.APPLIED and not record.taken_back and status.release is None
-    names_versions = any(suspect.version for suspect in record.intent.suspects)
-    return stands and names_versions and (known is None or known.concluded_at is None)
+    # What a driver had to take away is seen in the routes, whether or not a version is named.
+    can_be_told = record.intent.lever is not Lever.PATCH or any(each.version for each in record.intent.suspects)
+    return stands and can_be_told and (known is None or known.concluded_at is None)
 
 
 def held_until(record: Remediation) -> datetime | None:

@@ -11,6 +11,7 @@ from remediator.outcome import Reason
 from remediator.policies.quantities import format_duration
 from remediator.records.conditions import conditions, without_empty
 from remediator.records.hold_wire import hold_json, parse_hold
+from remediator.records.images_wire import images_json, parse_images
 from remediator.records.model import Approval, Phase, Release, Request, Resolution, Status, Undoing
 from remediator.records.times import micro_time, parse_time
 from remediator.records.verification_wire import parse_verification, verification_json
@@ -40,6 +41,7 @@ def render_status(status: Status) -> Json:
             "askedAt": status.asked_at and micro_time(status.asked_at),
             "heardAt": status.heard_at and micro_time(status.heard_at),
             "verification": status.verification and verification_json(status.verification),
+            "images": status.images and images_json(status.images),
             "conditions": conditions(status),
         }
     )
@@ -69,6 +71,7 @@ def parse_status(status: Mapping[str, Any]) -> Status:
         asked_at=parse_time(status["askedAt"]) if status.get("askedAt") else None,
         heard_at=parse_time(status["heardAt"]) if status.get("heardAt") else None,
         verification=parse_verification(status.get("verification")),
+        images=parse_images(status["images"]) if status.get("images") else None,
     )
 
 

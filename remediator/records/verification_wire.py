@@ -25,6 +25,7 @@ def verification_json(found: Verification) -> Json:
             "windowSeconds": found.window_s,
             "figures": [_figure_json(each) for each in found.figures],
             "errors": [_errors_json(each) for each in found.errors],
+            "unroutedAt": found.unrouted_at and micro_time(found.unrouted_at),
             "withdrawnAt": found.withdrawn_at and micro_time(found.withdrawn_at),
             "concludedAt": found.concluded_at and micro_time(found.concluded_at),
         }
@@ -43,6 +44,7 @@ def parse_verification(found: Mapping[str, Any] | None) -> Verification | None:
         window_s=_number(found.get("windowSeconds")),
         figures=tuple(_figure(each) for each in found.get("figures") or ()),
         errors=tuple(_errors(each) for each in found.get("errors") or ()),
+        unrouted_at=parse_time(found["unroutedAt"]) if found.get("unroutedAt") else None,
         withdrawn_at=parse_time(found["withdrawnAt"]) if found.get("withdrawnAt") else None,
         concluded_at=parse_time(found["concludedAt"]) if found.get("concludedAt") else None,
     )

@@ -21,6 +21,7 @@ from remediator.records.model import (
     Remediation,
     Target,
 )
+from remediator.records.rollback import parse_rollback, rollback_json
 from remediator.records.status_wire import (
     approval_json,
     optional,
@@ -103,6 +104,7 @@ def render_intent(intent: Intent) -> Json:
         "request": intent.request and request_json(intent.request),
         "owner": intent.owner and owner_json(intent.owner),
         "lever": intent.lever.value,
+        "rollback": intent.rollback and rollback_json(intent.rollback),
     }
     return without_empty(spec)
 
@@ -135,7 +137,7 @@ def parse(body: Mapping[str, Any]) -> Remediation:
 
 def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
     target, policy, hold, request = spec["target"], spec["policy"], spec.get("holdUntil"), spec.get("request")
-    owner = spec.get("owner")
+    owner, rollback = spec.get("owner"), spec.get("rollback")
     return Intent(
         alert=_accusation(spec["alert"]),
         policy=PolicyRef(text(policy, "name"), str(policy.get("contentHash") or "")),
@@ -157,6 +159,7 @@ def _intent(spec: Mapping[str, Any], namespace: str) -> Intent:
         request=parse_request(request) if request else None,
         owner=_owner(owner) if owner else None,
         lever=Lever(spec.get("lever") or Lever.PATCH),
+        rollback=parse_rollback(rollback) if rollback else None,
     )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import remediator
 from remediator.errors import SettingsError
 from remediator.outcome import NoticeKind
+from remediator.settings.forms import Rate
 from remediator.settings.sources import Given, Givens, gather
-from remediator.settings.table import TABLE, Rate, Setting
+from remediator.settings.table import TABLE, Setting
 
 
 @dataclass(frozen=True, slots=True)

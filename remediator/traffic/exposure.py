@@ -32,9 +32,9 @@ class Facts:
 
     def relation(self, destination: Destination, suspect: Suspect) -> Relation:
         """What `destination` is to `suspect`, on its own."""
-        versions = (
-            self.rules.versions(destination.host, destination.subset, self.namespace) if destination.subset else None
-        )
+        host, subset = destination.host, destination.subset
+        called = suspect.version if host == suspect.host else None
+        versions = self.rules.versions(host, subset, self.namespace, called) if subset else None
         if destination.subset and versions == frozenset():
             return Relation.DEAD
         if destination.host != suspect.host:
@@ -57,6 +57,8 @@ class Facts:
         suspect = demand.suspect
         known = self.rules.known_versions(suspect.host, self.namespace)
         if not known or suspect.version is None or suspect.version in known:
+            return demand.unmet
+        if suspect.version in self.rules.pod_hashes(suspect.host, self.namespace):
             return demand.unmet
         listed = ", ".join(sorted(known))
         message = f"{demand.unmet.message}: no subset of {short(suspect.host)} is version {suspect.version}"

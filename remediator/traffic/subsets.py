@@ -13,6 +13,10 @@ from remediator.traffic.sight import Sight
 VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
 """The labels that tell a version, the first that is there counting (design: policies, semantics)."""
 
+POD_HASH = "rollouts-pod-template-hash"
+"""What Argo Rollouts writes into the subsets of its two sides, and on their pods: which ReplicaSet's they are
+(argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1/types.go)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:
@@ -23,6 +27,8 @@ class Subset:
     """None: its labels tell no version."""
     labels: tuple[tuple[str, str], ...] = ()
     """What an endpoint must have to belong to it, by key; empty: the whole service."""
+    pod_hash: str | None = None
+    """Of the one ReplicaSet whose pods it selects; None: its labels name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,13 @@ class Rules:
     sight: Sight = field(default_factory=Sight)
     """Whose rules are among them."""
 
-    def versions(self, host: Host, subset: str, namespace: str) -> frozenset[str | None] | None:
+    def versions(
+        self, host: Host, subset: str, namespace: str, called: str | None = None
+    ) -> frozenset[str | None] | None:
         """The versions that `subset` of `host` may be, for an object of `namespace`.
+
+        Args:
+            called: how somebody else calls a version. Where that is a hash of pods, all are told by their hashes.
 
         None: no rule speaks of the host at all. Empty: rules do, and none defines the subset, so nothing is
         reached through it. A None within: labels that tell no version, or rules that are not read. More than one: it
@@ -86,6 +97,8 @@ class Rules:
             return frozenset({None, *(table[subset].version for table in tables if subset in table)})
         if not tables:
             return None
+        if called and any(each.pod_hash == called for table in tables for each in table.values()):
+            return frozenset(table[subset].pod_hash for table in tables if subset in table)
         return frozenset(table[subset].version for table in tables if subset in table)
 
     def labels(self, host: Host, subset: str, namespace: str) -> tuple[Mapping[str, str], ...]:
@@ -102,6 +115,11 @@ class Rules:
         """Every version that the rules for `host` name."""
         tables = [_table(group) for group in self._groups(host, namespace)]
         return frozenset(subset.version for table in tables for subset in table.values() if subset.version)
+
+    def pod_hashes(self, host: Host, namespace: str) -> frozenset[str]:
+        """Every hash of pods that the rules for `host` name: a version may be called by it too."""
+        tables = [_table(group) for group in self._groups(host, namespace)]
+        return frozenset(subset.pod_hash for table in tables for subset in table.values() if subset.pod_hash)
 
     def names(self, host: Host, version: str, namespace: str) -> tuple[str, ...]:
         """The subsets of `host` that are `version` for every client, in the order they are defined.
@@ -155,12 +173,19 @@ def _version(table: Mapping[str, Subset], name: str) -> str | None:
 
 def _subset(item: Mapping[str, object]) -> Subset:
     labels = _mapping(item.get("labels"))
-    version = next((labels[key] for key in VERSION_LABELS if labels.get(key)), None)
+    version = version_in(labels)
     return Subset(
         name=_shared(item["name"]),
         version=_shared(version) if version is not None else None,
         labels=tuple(sorted((_shared(key), _shared(value)) for key, value in labels.items())),
+        pod_hash=str(labels[POD_HASH]) if labels.get(POD_HASH) else None,
     )
+
+
+def version_in(labels: Mapping[str, object]) -> str | None:
+    """The version that these labels tell; None: none."""
+    found = next((labels[key] for key in VERSION_LABELS if labels.get(key)), None)
+    return None if found is None else str(found)
 
 
 def _shared(value: object) -> str:

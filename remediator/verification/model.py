@@ -25,6 +25,11 @@ class VerificationVerdict(StrEnum):
     """Prometheus does not know, or could not be asked. No success."""
     NOT_VERIFIED = "NotVerified"
     """Nobody was there to ask: no --prometheus-url."""
+    UNROUTED = "Unrouted"
+    """What drives the object did as it was asked: its routes send the suspect nothing. Final where nobody can tell how
+    the traffic went on."""
+    STILL_ROUTED = "StillRouted"
+    """It has not: they send it something after the time that it had. Not final: it is looked on."""
 
     @property
     def needs_a_person(self) -> bool:
@@ -33,6 +38,7 @@ class VerificationVerdict(StrEnum):
             VerificationVerdict.NOT_RECOVERED,
             VerificationVerdict.STILL_RECEIVING,
             VerificationVerdict.NO_DATA,
+            VerificationVerdict.STILL_ROUTED,
         )
 
 
@@ -84,6 +90,9 @@ class Verification:
     """Length of the windows that the figures are of (s); None: there are none."""
     figures: tuple[Figure, ...] = ()
     errors: tuple[Errors, ...] = ()
+    unrouted_at: datetime | None = None
+    """When it was seen that the routes send the suspect nothing, which their driver had to see to; None: not yet, or
+    they were patched."""
     withdrawn_at: datetime | None = None
     """The end of the first window in which the suspect had no traffic."""
     concluded_at: datetime | None = None

@@ -22,10 +22,24 @@ def verification() -> Schema:
             "errors": said(
                 "Shares that failed, 0 to 1.", array(closed({"host": TEXT} | ratios, optional=tuple(ratios)))
             ),
+            "unroutedAt": said("When the routes were seen to send the suspect nothing.", TIME),
             "withdrawnAt": TIME,
             "concludedAt": said("Since when it is final.", TIME),
         },
-        optional=("message", "windowSeconds", "figures", "errors", "withdrawnAt", "concludedAt"),
+        optional=("message", "windowSeconds", "figures", "errors", "unroutedAt", "withdrawnAt", "concludedAt"),
+    )
+
+
+def images() -> Schema:
+    """Of `status.images`."""
+    one = closed({"host": TEXT, "version": TEXT, "container": TEXT, "digest": TEXT}, optional=("version",))
+    return closed(
+        {
+            "at": TIME,
+            "found": said("What each container of a suspect's pods ran.", array(one)),
+            "complete": said("Whether each of them told its digest.", {"type": "boolean"}),
+        },
+        optional=("found",),
     )
 
 

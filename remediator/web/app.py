@@ -16,6 +16,7 @@ from remediator.web.api import api_routes
 from remediator.web.asking import RequestError
 from remediator.web.auth import AuthVerdict
 from remediator.web.body import BodyTooLarge, IncompleteBody
+from remediator.web.flagger import flagger_routes
 from remediator.web.gate import gate_routes
 from remediator.web.openapi import openapi_routes
 from remediator.web.pages import page_routes
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 OPEN = frozenset({"probes.healthz", "probes.readyz", "probes.metrics"})
 """The endpoints that need no token. All others do, also those that someone adds later."""
 
-HOOKS = frozenset({"gate.hook"})
+HOOKS = frozenset({"gate.hook", "flagger.hook"})
 """The endpoints whose senders can send no header: their token is the last segment of the path, `token`."""
 
 _SECURITY_HEADERS = {
@@ -58,7 +59,8 @@ def create_app(parts: Parts) -> Flask:
     app.url_map.merge_slashes = False
     _refuse_strangers(app, parts)
     _tell_errors(app)
-    for routes in (webhook_routes, probe_routes, api_routes, remediation_routes, gate_routes, page_routes):
+    asked = (webhook_routes, gate_routes, flagger_routes)
+    for routes in (*asked, probe_routes, api_routes, remediation_routes, page_routes):
         app.register_blueprint(routes(parts))
     app.register_blueprint(openapi_routes())
     app.after_request(_harden)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from remediator.alerts.values import mapping, required, text, texts
 from remediator.errors import ClusterError, NotificationError
 from remediator.pipeline.gating import Answer, ask
 from remediator.records.gate import Candidate
+from remediator.records.images import DIGEST, digest_of
 from remediator.records.times import micro_time
 from remediator.traffic.hosts import meanings
 from remediator.web.asking import RequestError
@@ -25,13 +27,14 @@ from remediator.web.body import read_body
 from remediator.web.parts import Parts
 from remediator.web.query import QueryError, refuse_unknown
 
-GATE_PARAMETERS = ("namespace", "service", "version")
+GATE_PARAMETERS = ("namespace", "service", "version", "image")
 
 HELD = 403
 """Flagger takes any status up to 202 for a yes (fluxcd/flagger pkg/controller/webhook.go)."""
 
 NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 VERSION_LABEL = r"[!-~]{1,253}"
+IMAGE = rf"^([!-?A-~]+@)?{DIGEST}$"
 _CANARY = "-canary"
 _MEMBERS = ("name", "namespace", "phase", "checksum")
 _NAME, _VERSION_LABEL = re.compile(NAME), re.compile(VERSION_LABEL)
@@ -98,7 +101,7 @@ def _of_query(query: Mapping[str, str]) -> Candidate:
         if name not in query:
             raise QueryError(f"{name}: missing; say whose traffic is to be raised")
     try:
-        return candidate(query["namespace"], (query["service"],), query.get("version"))
+        return candidate(query["namespace"], (query["service"],), query.get("version"), query.get("image"))
     except ValueError as error:
         raise QueryError(str(error)) from error
 
@@ -117,7 +120,12 @@ def _of_body(body: bytes) -> Candidate:
         else:
             # Of a Canary, Flagger sends the new revision's traffic to NAME-canary; alerts may name either.
             services = [required(given, "name", "") + _CANARY, *services]
-        return candidate(metadata.get("namespace", namespace), services, metadata.get("version"))
+        home = metadata.get("namespace", namespace)
+        named = candidate(home, services, metadata.get("version"), metadata.get("image"))
+        if "name" in given and "checksum" in given:
+            # Of another revision than the one that was rolled back nothing is known to be bad.
+            return replace(named, trial=(namespace, given["name"], given["checksum"]))
+        return named
     except (NotificationError, ValueError) as error:
         raise RequestError(str(error)) from error
 
@@ -129,12 +137,15 @@ def _named(what: str, name: str) -> str:
     return name
 
 
-def candidate(namespace: str, services: Sequence[str], version: str | None) -> Candidate:
+def candidate(
+    namespace: str, services: Sequence[str], version: str | None = None, image: str | None = None
+) -> Candidate:
     """What may have more traffic, named by a person or a program.
 
     Args:
         services: any of which may be meant.
         version: None: whatever version.
+        image: a reference with a digest, or a digest; None: whatever image.
 
     Raises:
         ValueError: one of them is no such name; begins with which.
@@ -147,4 +158,4 @@ def candidate(namespace: str, services: Sequence[str], version: str | None) -> C
     if version is not None and not _VERSION_LABEL.fullmatch(version):
         raise ValueError("version: is no version; give the value of the pods' label, or leave it out for any version")
     hosts = (host for service in services for host in meanings(service, namespace))
-    return Candidate(tuple(dict.fromkeys(hosts)), version)
+    return Candidate(tuple(dict.fromkeys(hosts)), version, image=None if image is None else digest_of(image))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from remediator.web.gate import NAME, VERSION_LABEL
+from remediator.web.gate import IMAGE, NAME, VERSION_LABEL
 from remediator.web.operation_terms import OPEN, json_answer, one_of, operation, parameter
 from remediator.web.schema_terms import Schema, ref
 
@@ -32,6 +32,11 @@ def _gate() -> dict[str, Any]:
             "version",
             "As the pods' label says it; without it whatever version is held back.",
             {"type": "string", "pattern": f"^{VERSION_LABEL}$"},
+        ),
+        parameter(
+            "image",
+            "REF@sha256:… or sha256:…; the same image is held back under any name, and another one under none.",
+            {"type": "string", "pattern": IMAGE},
         ),
     ]
     return described

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 import remediator
 from remediator.policies.quantities import DURATION_PATTERN
 from remediator.records.model import Phase
+from remediator.web.flagger_operations import flagger_paths
 from remediator.web.gate_operations import gate_paths
 from remediator.web.operation_terms import json_answer as _json
 from remediator.web.operation_terms import one_of as _one_of
@@ -59,7 +60,7 @@ def openapi() -> dict[str, Any]:
             "/api/v1/remediations/{namespace}/{name}/release": {"post": _release()},
             "/api/v1/remediations/{namespace}/{name}/approve": {"post": _approve()},
             "/api/v1/remediations/{namespace}/{name}/reject": {"post": _reject()},
-            **gate_paths(),
+            **(gate_paths() | flagger_paths()),
             "/openapi.json": {"get": _document()},
             "/": {"get": _page()},
         },

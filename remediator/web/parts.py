@@ -18,6 +18,7 @@ from remediator.pipeline.undoing import Ending
 from remediator.policies.load import Loaded
 from remediator.policies.model import Mode
 from remediator.records.model import Approval, Request
+from remediator.records.rollback import Trial
 from remediator.web.auth import Authenticator
 
 
@@ -67,6 +68,17 @@ class HasPolicies(Protocol):
         """The last good set, and what is wrong with the files now, if anything. Never raises."""
 
 
+class TellsFlagger(Protocol):
+    """What Flagger asks."""
+
+    def asked(self, trial: Trial) -> bool:
+        """Whether Flagger is to roll this revision of a Canary back.
+
+        Raises:
+            ClusterError: nobody knows; at its next interval it asks again.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that `create_app` needs."""
@@ -80,6 +92,7 @@ class Parts:
     """Bytes. A larger request is refused, and never held in memory."""
     clock: Callable[[], float]
     """Unix time (s)."""
+    rollbacks: TellsFlagger
     known_bad: timedelta | None = timedelta(days=7)
     """How long the gate holds a version back after its traffic was taken away; None: as long as there is the record."""
     ceiling: Mode = Mode.ENFORCE

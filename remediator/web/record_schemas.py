@@ -6,9 +6,10 @@ from remediator.outcome import Outcome, Reason
 from remediator.owners import Driver, Lever
 from remediator.policies.model import Action, MirrorScope, Mode
 from remediator.records.model import GROUP, KIND, VERSION, Phase
-from remediator.web.aftermath_schemas import hold, verification
+from remediator.web.aftermath_schemas import hold, images, verification
 from remediator.web.asking import ANONYMOUS, LONGEST, NO_CONTROLS
-from remediator.web.gate import NAME, VERSION_LABEL
+from remediator.web.flagger_operations import rollback
+from remediator.web.gate import IMAGE, NAME, VERSION_LABEL
 from remediator.web.schema_terms import TEXT, TEXT_OR_NULL, TIME, Schema, array, closed, or_null, page_of, ref, said
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
@@ -86,10 +87,12 @@ def _spec() -> Schema:
                 "request": said("Who asked by hand; without it an alert did.", _asked({})),
                 "owner": said("Who drove the target then.", owner()),
                 "lever": said("What takes the traffic away.", {"enum": list(Lever)}),
+                "rollback": said("What Flagger is told to roll back.", rollback()),
                 "approval": said("What a person said to a plan that waited for one.", _approval()),
             },
             optional=(
-                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner", "approval"),
+                *("also", "stable", "mirrors", "changes", "patch", "undo", "holdUntil", "request", "owner"),
+                *("rollback", "approval"),
             ),
         ),
     )
@@ -120,6 +123,7 @@ def _status() -> Schema:
         "askedAt": TIME,
         "heardAt": TIME,
         "verification": said("Whether it worked, by what Prometheus counted.", verification()),
+        "images": said("Which images the suspects' pods ran.", images()),
         "conditions": array(_condition()),
     }
     return said("What became of it.", closed(fields, optional=tuple(set(fields) - {"phase"})))
@@ -248,6 +252,7 @@ def _gate_question() -> Schema:
             "As the pods' label says it; without it whatever version.", TEXT | {"pattern": f"^{VERSION_LABEL}$"}
         ),
         "namespace": said("Of the service, where it is not that of the Canary.", TEXT | {"pattern": f"^{NAME}$"}),
+        "image": said("REF@sha256:… or sha256:…; without it whatever image.", TEXT | {"pattern": IMAGE}),
     }
     return {
         "type": "object",

@@ -6,6 +6,7 @@ from remediator.outcome import Outcome, Reason
 from remediator.policies.model import Mode
 from remediator.web.auth import AuthVerdict
 from remediator.web.exposures import Via
+from remediator.web.flagger_operations import flagger_schemas
 from remediator.web.record_schemas import owner, record_schemas
 from remediator.web.schema_terms import (
     COUNT,
@@ -36,6 +37,7 @@ def schemas() -> dict[str, Schema]:
         "ExposureList": page_of("Exposure"),
         "Exposure": _exposure(),
         **record_schemas(),
+        **flagger_schemas(),
         "Error": closed({"error": said("What is wrong, where, and what to do.", TEXT)}),
         "NotificationError": closed({"error": TEXT, "expected": TEXT}),
         "Unauthorized": closed(

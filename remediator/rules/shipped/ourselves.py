@@ -103,8 +103,9 @@ _HOLD_LOST = OwnAlert(
     name="RemediationHoldLost",
     expression="sum by (writer) (increase(remediator_holds_lost_total[15m])) > 0",
     severity="critical",
-    summary="a suspect has its traffic again: {{ $labels.writer }} gave it back too often, and the hold was given up",
-    description="Nothing more is done to take it away. Stop the writer, then take the traffic away by hand.",
+    summary="a suspect gets its traffic back with the next turn of {{ $labels.writer }}: the hold was given up",
+    description="It was taken away a fifth time, and will not be again. Stop the writer; then see whether the suspect "
+    "has traffic.",
     window="15m",
 )
 
@@ -112,12 +113,12 @@ _DID_NOT_HELP = OwnAlert(
     name="RemediationDidNotHelp",
     expression="""
 sum by (verdict) (
-  increase(remediator_verifications_total{verdict=~"StillReceiving|NotRecovered"}[15m])
+  increase(remediator_verifications_total{verdict=~"StillReceiving|StillRouted|NotRecovered"}[15m])
 ) > 0""",
     severity="critical",
     summary="a remediation was made, and it did not help: {{ $labels.verdict }}",
-    description="StillReceiving: the suspect gets traffic by another way. NotRecovered: it gets none, and the service "
-    "fails all the same.",
+    description="StillReceiving: the suspect gets traffic by another way. StillRouted: its driver was asked to take "
+    "it away, and has not. NotRecovered: it gets none, and the service fails all the same.",
     window="15m",
 )
 

@@ -1,0 +1,45 @@
+"""Where a Rollout is at, past the index, and what the pods of its stable side are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from remediator.cluster.inventory import reference
+from remediator.cluster.readiness import pods_with
+from remediator.cluster.rest import Rest
+from remediator.errors import Forbidden
+from remediator.owners import Rollout, read_rollout, stable_pods, with_stable
+
+
+def among(rollout: Rollout, pods: Iterable[Mapping[str, Any]]) -> Rollout:
+    """The Rollout, whose stable side is called as its pods among these are; they are those of a folder."""
+    wanted = stable_pods(rollout)
+    if wanted is None:
+        return rollout
+    labels = (_labels(pod) for pod in pods if reference(pod).namespace == rollout.namespace)
+    return with_stable(rollout, (each for each in labels if wanted.items() <= each.items()))
+
+
+def rollout_at(rest: Rest, path: str) -> Rollout:
+    """The Rollout at this path of the API server.
+
+    That a pod's labels may not be read is no failure: the version of the stable side is not known then.
+
+    Raises:
+        NotFound, Forbidden, Retriable.
+    """
+    found = read_rollout(rest.get(path))
+    wanted = stable_pods(found)
+    if wanted is None:
+        return found
+    try:
+        pods = pods_with(rest, found.namespace, wanted)
+    except Forbidden:
+        return found
+    return with_stable(found, map(_labels, pods))
+
+
+def _labels(pod: Mapping[str, Any]) -> Mapping[str, object]:
+    found = pod["metadata"].get("labels")
+    return found if isinstance(found, Mapping) else {}

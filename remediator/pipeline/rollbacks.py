@@ -1,0 +1,244 @@
+"""Tells Flagger whether to roll back, and ends the offers for which it did not ask in time.
+
+    Flagger asks ─▶ told so before? ── yes ─▶ yes, whatever else is the matter
+                         │ no
+                         ▼
+                    an offer for this revision, and no guard against it ─▶ written as Applied ─▶ yes
+
+It is written before it is said: a crash between the two costs Flagger one interval, and no record says what was not
+done. Every replica answers, and every one ends offers; they meet at the records.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from datetime import datetime
+from typing import Final
+
+from remediator import logs
+from remediator.errors import ClusterError, NotFound, Unavailable
+from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.owners import Canary
+from remediator.owners.rollback import advice, over
+from remediator.pipeline.held import Held
+from remediator.pipeline.rows import row_of
+from remediator.pipeline.shell import Pipeline
+from remediator.pipeline.telling import announce
+from remediator.policies.quantities import format_duration
+from remediator.records.events import Event
+from remediator.records.journal import Journal
+from remediator.records.ledger import Head
+from remediator.records.model import Conclusion, Phase, Remediation
+from remediator.records.offers import condemns, offered_until, trial_of
+from remediator.records.rollback import Trial
+from remediator.traffic.suspect import Refusal
+
+EVERY_S: Final = 1.0
+"""About so often the index is asked for which offers Flagger should have asked by now; no request is made."""
+WRITTEN_WITHIN_S: Final = 5.0
+"""So long it may take to write that Flagger was told: it waits for 10 s, unless the Canary says otherwise."""
+ROLLBACK: Final = "Rollback"
+"""The action of an Event that tells of it."""
+_AT_ONCE: Final = 4
+_STOP_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Rollbacks:
+    """Looks after what Flagger is to roll back."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        chance: Callable[[], float] = random.random,
+        pause: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        written_within_s: float = WRITTEN_WITHIN_S,
+    ) -> None:
+        """
+        Args:
+            chance: from 0 to 1.
+            pause: waits so many seconds, or for the event; returns whether it was the event.
+        """
+        self._pipeline = pipeline
+        self._chance = chance
+        self._pause = pause
+        self._written_within_s = written_within_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rollbacks", daemon=True)
+        self._writers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rollback")
+        self._told: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Begin to end the offers for which Flagger does not ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
+        self._writers.shutdown(wait=False)
+
+    # -- Flagger asks
+
+    def asked(self, trial: Trial) -> bool:
+        """Whether Flagger is to roll this revision back.
+
+        Raises:
+            ClusterError: nobody knows, or it could not be written in time; at its next interval Flagger asks again.
+        """
+        ledger, now = self._pipeline.cluster.ledger, self._pipeline.clock.now()
+        namespace, canary, _ = trial
+        found = [record for record in ledger.of_canary(namespace, canary) if trial_of(record) == trial]
+        if any(condemns(record, now, self._pipeline.bounds.known_bad) for record in found):
+            return True
+        ledger.offered()  # an index that cannot be believed must not tell of no offer
+        offers = [record for record in found if self._is_open(record, now)]
+        if not offers:
+            return False
+        writing = self._writers.submit(self._take, offers)
+        try:
+            return writing.result(self._written_within_s)
+        except TookTooLong:
+            raise Unavailable(f"not written within {self._written_within_s:g} s") from None
+
+    @staticmethod
+    def _is_open(record: Remediation, now: datetime) -> bool:
+        until = offered_until(record)
+        return until is not None and now < until
+
+    def _take(self, offers: list[Remediation]) -> bool:
+        """Write on each offer that Flagger was told. Raises ClusterError, if that could be done with none of them."""
+        taken, fault = False, None
+        for record in offers:
+            try:
+                taken |= self._take_one(record)
+            except NotFound:
+                continue  # somebody deleted it
+            except ClusterError as error:
+                fault = error
+        if fault is not None and not taken:
+            raise fault
+        return taken
+
+    def _take_one(self, record: Remediation) -> bool:
+        pipeline, now = self._pipeline, self._pipeline.clock.now()
+        why = self._against(record)
+        if why is not None:
+            logger.info("Flagger is not told to roll back, by %s: %s", record, why.message)
+            return False
+        message = f"Flagger asked, and was told to roll {_canary(record)} back: {'; '.join(record.intent.changes)}"
+        end = Conclusion(Phase.APPLIED, Reason.ROLLED_BACK, message)
+        written = self._end(record, end, Outcome.APPLIED, now)
+        return condemns(written, now, pipeline.bounds.known_bad)
+
+    def _against(self, record: Remediation) -> Refusal | None:
+        """Why Flagger is not told after all: the object is another one by now, or a guard is against it."""
+        pipeline = self._pipeline
+        live = pipeline.cluster.find(record.intent.target.ref)
+        policies = pipeline.policies.current().policies
+        held = Held.on(live, record, (), policies, pipeline.ceiling) if live else None
+        if held is None:
+            return Refusal(Reason.NOT_EXPOSED, f"{record.intent.target.ref} is gone, or another object by now")
+        return held.forbidden(pipeline.guarding)
+
+    # -- Flagger does not ask
+
+    def look(self) -> None:
+        """One round over all offers. Never raises."""
+        failures: list[str] = []
+        try:
+            offers = self._pipeline.cluster.ledger.offered()
+        except ClusterError:
+            return  # as at every start; /readyz says so
+        for head in offers:
+            try:
+                self._see_to(head)
+            except NotFound:
+                continue  # somebody deleted it
+            except ClusterError as error:
+                failures.append(f"{head.namespace}/{head.name}: {error}")
+            except Exception:  # the outer edge: a bug at one of them must not let the others wait
+                logger.exception("internal error at the offer %s/%s; it is tried again", *head.key)
+        for message in sorted(set(failures) - self._told):
+            logger.warning("an offer to Flagger could not be ended; it is tried again: %s", message)
+        self._told = frozenset(failures)
+
+    def _run(self) -> None:
+        while not self._pause(self._stop, EVERY_S * (0.5 + self._chance())):
+            self.look()
+
+    def _see_to(self, head: Head) -> None:
+        pipeline, now = self._pipeline, self._pipeline.clock.now()
+        record = pipeline.cluster.ledger.get(*head.key)
+        until = offered_until(record) if record else None
+        if record is None or until is None or now < until:
+            return
+        live = pipeline.cluster.find(record.intent.target.ref)
+        outcome, end = unasked(record, live.driving.canary if live else None)
+        self._end(record, end, outcome, now)
+
+    def _end(self, record: Remediation, end: Conclusion, outcome: Outcome, now: datetime) -> Remediation:
+        """Write how an offer ended, and tell it: as an Event before, in the log and the metrics once it was we."""
+        pipeline, ledger, begun = self._pipeline, self._pipeline.cluster.ledger, self._pipeline.clock.seconds()
+        row = row_of(record, outcome, Refusal(end.reason, end.message), record.intent.changes)
+        announce(ledger, [_event(record, row, now)])
+        written = Journal(ledger, lambda: now).end_offered(record, end)
+        if written.status.phase is end.phase and now in (written.status.applied_at, written.status.finished_at):
+            logs.outcome(pipeline.log, row, duration_s=pipeline.clock.seconds() - begun)
+            pipeline.metrics.outcome(row)
+        return written
+
+
+def unasked(record: Remediation, canary: Canary | None) -> tuple[Outcome, Conclusion]:
+    """How an offer ends for which Flagger has not asked in time.
+
+    Args:
+        canary: as it is now; None: it is gone.
+    """
+    rollback = record.intent.rollback
+    assert rollback is not None, "only of an offer"  # noqa: S101
+    gone = Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, f"{_canary(record)} is gone, and what it had on trial with it")
+    if canary is None:
+        return Outcome.UNCHANGED, gone
+    if canary.checksum != rollback.checksum:
+        message = f"{canary} has another revision on trial by now, and Flagger never asked about this one"
+        return Outcome.UNCHANGED, Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, message)
+    if canary.phase == "Failed":
+        message = f"Flagger has ended the trial by itself: {canary} is Failed"
+        return Outcome.UNCHANGED, Conclusion(Phase.EXPIRED, Reason.NOT_EXPOSED, message)
+    why = over(canary)
+    if why is not None:
+        return Outcome.DENIED, Conclusion(Phase.FAILED, Reason.NOTHING_TO_ABORT, f"Flagger did not ask before {why}")
+    message = (
+        f"Flagger did not ask within {format_duration(rollback.within)}, three intervals. {advice(canary)}. "
+        "The next delivery of the alert offers it again"
+    )
+    return Outcome.DENIED, Conclusion(Phase.FAILED, Reason.LEVER_NOT_PULLED, message)
+
+
+def _canary(record: Remediation) -> str:
+    rollback = record.intent.rollback
+    return f"Canary {record.namespace}/{rollback.canary if rollback else ''}"
+
+
+def _event(record: Remediation, row: AlertOutcome, now: datetime) -> Event:
+    # Unasked for once, it may be offered again: each time is told.
+    again = () if row.outcome is Outcome.APPLIED else (now.isoformat(timespec="minutes"),)
+    return Event(
+        target=record.intent.target,
+        subject=(record.name, ROLLBACK, *again),
+        outcome=row.outcome,
+        reason=row.reason.value,
+        action=ROLLBACK,
+        note=row.message,
+        at=now,
+        record=record.name,
+    )
