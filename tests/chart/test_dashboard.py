@@ -98,6 +98,11 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
     assert max(x for x, _ in cells) < 24
 
 
+def test_every_metric_of_the_service_is_shown() -> None:
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"remediator_\w+", " ".join(EXPRESSIONS))}
+    assert set() == registered() - shown
+
+
 def test_the_process_has_the_metrics_that_are_asked_for() -> None:
     text = Metrics().render()[0].decode()
     assert set() == PROCESS - set(re.findall(r"^# TYPE (\w+) \w+$", text, re.MULTILINE))

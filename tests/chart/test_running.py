@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ import pytest
 import yaml
 
 from tests import builders
-from tests.chart.helm import ROOT, Json, flags, of_kind, only, render
-from tests.processes import Process, free_port, wait_until
+from tests.chart.helm import CHART, NAMESPACE, ROOT, Json, flags, helm, of_kind, only, render
+from tests.processes import Missing, Process, binary, free_port, wait_until
+from tests.servers import running_alertmanager
+from tests.test_tls import Pair, made
 
 pytestmark = pytest.mark.servers
 
@@ -116,6 +119,64 @@ def test_policies_of_the_config_map_are_in_force_and_so_is_a_change_of_it(pod: P
     assert ["shop"] == pod.policy_names()
     pod.policies.write(policies_of(objects))
     assert names == pod.policy_names()
+
+
+def notes(values: Json) -> Json:
+    """The routes and the receiver that Helm prints for Alertmanager's own file."""
+    said = helm("install", "remediator", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values).stdout
+    found: Json = yaml.safe_load(said.split("and the receiver:\n\n", 1)[1].split("\n\n", 1)[0])
+    return found
+
+
+def test_alertmanager_delivers_over_https_with_what_the_notes_say(tmp_path: Path) -> None:
+    """The certificate is checked, and the token is asked for. Only addresses and folders are those of this machine."""
+    try:
+        binary("PROMETHEUS_BIN_DIR", "alertmanager", "prometheus-alertmanager")
+    except Missing as missing:
+        pytest.skip(str(missing))
+    values = {"alertmanagerConfig": {"enabled": False}, "tls": {"enabled": True, "existingSecret": "served"}}
+    pair = made(tmp_path, "tls")
+    (tmp_path / "token").write_text("the-token\n")
+    (tmp_path / "mesh").mkdir()
+    port = free_port()
+    command = (
+        *(sys.executable, "-m", "remediator", "serve", "--listen", f"127.0.0.1:{port}"),
+        *("--manifests", str(tmp_path / "mesh"), "--token-file", str(tmp_path / "token")),
+        *("--tls-cert-file", str(pair.cert), "--tls-key-file", str(pair.key)),
+    )
+    here = {
+        "https://remediator.remediator.svc:8080": f"https://127.0.0.1:{port}",
+        "/etc/alertmanager/secrets/served/ca.crt": str(pair.cert),
+        "/etc/alertmanager/secrets/remediator-token/token": str(tmp_path / "token"),
+    }
+    text = json.dumps(notes(values))
+    for there, instead in here.items():
+        assert there in text
+        text = text.replace(there, instead)
+    told = json.loads(text)
+    config = {
+        "route": {"receiver": "people", "routes": told["routes"]},
+        "receivers": [{"name": "people"}, *told["receivers"]],
+    }
+    process = Process(command, tmp_path / "log", ROOT)
+    process.start()
+    try:
+        with running_alertmanager(config) as alertmanager:
+            alertmanager.post([{"labels": {"alertname": "RemediationWatchdog", "remediation": "Heartbeat"}}])
+            wait_until(lambda: process.running() and delivered(port, pair) == {"200"}, "the heartbeat is delivered")
+    finally:
+        process.terminate()
+
+
+def delivered(port: int, pair: Pair) -> set[str]:
+    """The codes with which notifications were answered."""
+    try:
+        with closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=pair.trusted())) as client:
+            client.request("GET", "/metrics")
+            text = client.getresponse().read().decode()
+    except OSError:
+        return set()
+    return set(re.findall(r'^remediator_notifications_total\{code="(\d+)"\} [1-9]', text, re.MULTILINE))
 
 
 def helm_test(objects: list[Json], **environment: str) -> subprocess.CompletedProcess[str]:
