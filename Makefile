@@ -10,7 +10,7 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1
 TOOLS := .venv-release
 DOCKER ?= docker
 IMAGE ?= remediator:$(VERSION)
-BUILD ?= $(DOCKER) buildx build --load --provenance=false
+BUILD ?= $(DOCKER) build
 BASE := $(shell sed -n 's/^ARG BASE=//p' Dockerfile)
 COMPILE = $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --system-certs --custom-compile-command 'make lock'
