@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from remediator.guards.verdict import Verdict, no, yes
+from remediator.outcome import Reason
 from remediator.owners import Driver, Driving
 from remediator.owners.abort import to_abort
 from remediator.owners.rollback import to_roll_back
@@ -21,6 +22,17 @@ _KEEPS: Final = {
     Driver.FLUX: "a patch stays until the next reconciliation",
     Driver.ARGO_ROLLOUTS: "the weights are not what it writes, so a patch stays",
 }
+
+
+def by_hand(driving: Driving) -> tuple[Verdict, ...]:
+    """What a person should know who is about to patch what Flagger writes; empty: it does not."""
+    if driving.owner.driver is not Driver.FLAGGER:
+        return ()
+    message = (
+        f"{driving.owner} drives the object and steps over a patch at its next interval; to end its trial, restore the "
+        "good version in the Canary's target"
+    )
+    return (no(GUARD, Reason.NO_LEVER, message),)
 
 
 def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
