@@ -19,9 +19,19 @@ from remediator.cluster.local import LocalCluster
 from remediator.metrics import Metrics
 from remediator.pipeline import Pipeline
 from remediator.pipeline.approvals import Approvals
+from remediator.pipeline.rollbacks import Rollbacks
 from remediator.policies.model import Mode, PolicySet
 from remediator.records.model import Approval, Phase, Remediation
-from tests.builders import alert, destination_rule, labels, notification, split, virtual_service
+from tests.builders import (
+    alert,
+    by_host,
+    destination_rule,
+    flagger_canary,
+    labels,
+    notification,
+    split,
+    virtual_service,
+)
 from tests.folders import dump
 from tests.test_cli import here, run
 from tests.test_pipeline import Loaded, Policies, policy
@@ -133,6 +143,29 @@ class TestApprove:
         assert "was approved by ann" in found.stderr
         assert "already; the first answer counts" in found.stderr
         assert record().approved
+
+    def test_what_flagger_drives_waits_for_flagger_then(self) -> None:
+        record_path = Path("mesh/remediations/shop") / f"{record().name}.yaml"
+        record_path.unlink()
+        hook = {"name": "remediator", "type": "rollback", "url": "http://remediator/flagger/rollback"}
+        canary = flagger_canary(analysis={"webhooks": [hook]})
+        canary |= {"status": {"phase": "Progressing", "lastAppliedSpec": "5454669676"}}
+        service = virtual_service({"route": by_host(reviews_primary=90, reviews_canary=10)})
+        for key in ("uid", "resourceVersion"):
+            service["metadata"].pop(key, None)
+        Path("mesh/shop.yaml").write_text("---\n".join(map(dump, [service, canary])))
+        found = alert(labels(name="reviews-canary")) | {"startsAt": datetime.now(UTC).isoformat()}
+        with pipeline() as serving:
+            (row,) = serving.handle(parse_notification(notification([found])))
+            assert "AwaitingApproval" == row.outcome
+            trial = ("shop", "reviews", "6657cd9495")
+            assert not Rollbacks(serving).asked(trial)
+            with service_at_work():
+                said = answer("approve", "--wait", "30s")
+            assert (0, "") == (said.exit_code, said.stderr)
+            assert f"shop/{record().name} is approved: Flagger is told to roll back as soon as it asks\n" in said.stdout
+            assert Rollbacks(serving).asked(trial)
+        assert (Phase.APPLIED, [90, 10]) == (record().status.phase, weights())
 
     def test_for_a_program(self) -> None:
         with service_at_work():

@@ -429,6 +429,15 @@ class TestGuards:
         furnish(builders.virtual_service({"route": builders.split(v1=100)}))
         assert [] == document("stop-mirror", "shop/reviews", "--dry-run")[1]["guards"]
 
+    def test_what_flagger_steps_over_is_said(self) -> None:
+        hook = {"name": "remediator", "type": "rollback", "url": "http://remediator/flagger/rollback"}
+        canary = builders.flagger_canary(analysis={"webhooks": [hook]})
+        canary |= {"status": {"phase": "Progressing", "lastAppliedSpec": "5454669676"}}
+        split = builders.by_host(reviews_primary=90, reviews_canary=10)
+        furnish(builders.virtual_service({"route": split}), canary)
+        said = run("rollback", "shop/reviews", "--suspect", "reviews-canary", "--dry-run").stdout
+        assert "  NO lever: Flagger (Canary shop/reviews) drives the object and steps over a patch at its next" in said
+
     def test_guards_that_cannot_be_asked_stand_in_nobody_s_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def unanswered(*_: Any) -> Any:
             raise Unavailable("the API server does not answer")

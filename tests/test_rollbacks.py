@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from remediator.errors import Conflict, NotSynced, Unavailable
+from remediator.guards.budget import Budget
 from remediator.guards.pause import Pause
 from remediator.guards.situation import Bounds
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.owners import Canary, Lever
 from remediator.pipeline.housekeeping import Housekeeping
+from remediator.pipeline.offering import lasting
 from remediator.pipeline.rollbacks import Rollbacks, unasked
 from remediator.policies.model import Mode
 from remediator.records.gate import Candidate, judge
@@ -195,6 +197,27 @@ class TestOneAlert:
         assert first.intent.rollback == world.mesh.record.intent.rollback
         assert "weight 20 → 0" in "; ".join(world.mesh.record.intent.changes)
 
+    def test_deliveries_while_the_canary_has_no_traffic_leave_the_offer(self, world: World) -> None:
+        """Flagger gives it some at its next step."""
+        world.fire()
+
+        def silent(body: Json) -> None:
+            body["spec"]["http"][0]["route"] = by_host(reviews_primary=100, reviews_canary=0)
+
+        world.mesh.cluster.edit(TargetRef("VirtualService", "shop", "reviews"), silent, indexed=True)
+        assert [("Unchanged", "NotExposed")] == world.fire()
+        assert [("Planned", "None")] == world.ends
+        assert 200 == world.ask()
+
+    def test_that_its_alert_goes_on_is_noted_once_a_minute(self, world_of: WorldOf) -> None:
+        world = world_of(SERVICE, flagger_with(HOOK, every="40m"))
+        world.fire()
+        start = world.mesh.minutes
+        for age in (59, 61, 90):
+            world.mesh.minutes = start + age * SECOND
+            assert [OFFERED] == world.fire(began=age)
+        assert NOW + timedelta(minutes=start, seconds=61) == world.mesh.record.status.heard_at
+
     def test_deliveries_afterwards_find_it_done(self, world: World) -> None:
         world.fire()
         world.ask()
@@ -284,6 +307,31 @@ class TestWhichRevision:
         # An alert that began since is about the good one.
         assert [OFFERED] == world.fire(began=1, fingerprint="0" * 16)
         assert 200 == world.ask()
+
+    def test_a_firing_condemns_one_revision_whatever_the_clocks_say(self, world: World) -> None:
+        """Prometheus' goes five seconds ahead here."""
+        world.fire(began=-5)
+        world.reachable = False
+        world.flagger.deploy("good")
+        world.reachable = True
+        world.after(10)
+        assert [("Denied", "StaleEvidence")] == world.fire(began=5)
+
+    def test_an_alert_that_began_before_the_trial_accuses_what_was_there_before(self, world: World) -> None:
+        """Of which there is no record."""
+        assert [("Denied", "StaleEvidence")] == world.fire(began=30)
+        assert "Flagger, which then began what it has on trial" in world.mesh.record.status.message
+        assert [OFFERED] == world.fire(began=0, fingerprint="f" * 16)
+
+    def test_it_is_written_once_whatever_an_index_that_lags_behind_says(self, world: World) -> None:
+        world.fire()
+        was = world.mesh.record
+        assert was.intent.rollback
+        newer = replace(was.intent.rollback, checksum="newer")
+        assert was.intent == lasting(replace(was, intent=replace(was.intent, rollback=newer)), was).intent
+        # A patch needs none, and one that was refused had none.
+        patch = replace(was, intent=replace(was.intent, lever=Lever.PATCH, rollback=None))
+        assert [patch, was] == [lasting(patch, was), lasting(was, patch)]
 
     def test_the_same_one_again_is_rolled_back_at_once_until_it_is_no_longer_known_as_bad(self, world: World) -> None:
         world.fire()
@@ -433,9 +481,7 @@ class TestFlaggerDoesNotAsk:
         assert [end] == world.ends
 
     def test_whoever_looks_after_old_records_leaves_an_offer_alone(self, world_of: WorldOf) -> None:
-        slow = flagger_canary(analysis=ANALYSIS | {"webhooks": [HOOK], "interval": "40m"})
-        slow["metadata"]["resourceVersion"] = "1"
-        world = world_of(SERVICE, slow)
+        world = world_of(SERVICE, flagger_with(HOOK, every="40m"))
         world.fire()
         world.after(3600)
         Housekeeping(world.mesh.cluster, None, lambda: NOW + timedelta(minutes=world.mesh.minutes)).tidy()
@@ -452,8 +498,8 @@ class TestFlaggerDoesNotAsk:
         assert end == world.mesh.record.status
 
 
-def flagger_with(*hooks: Json, **spec: Any) -> Json:
-    made = flagger_canary(analysis=ANALYSIS | {"webhooks": list(hooks)}, **spec)
+def flagger_with(*hooks: Json, every: str = "10s") -> Json:
+    made = flagger_canary(analysis=ANALYSIS | {"webhooks": list(hooks), "interval": every})
     made["metadata"]["resourceVersion"] = "1"
     return made
 
@@ -540,6 +586,18 @@ class TestModesAndGuards:
         world.fire()
         world.more = {"ceiling": Mode.OBSERVE}
         assert 404 == world.ask()
+
+    def test_an_offer_is_spent_of_the_budget(self, world_of: WorldOf) -> None:
+        other = flagger_canary("ratings", analysis=ANALYSIS | {"webhooks": [HOOK]})
+        other |= {"status": {"phase": "Progressing", "lastAppliedSpec": "bad"}}
+        service = virtual_service({"route": by_host(ratings_primary=90, ratings_canary=10)}, name="ratings")
+        world = world_of(SERVICE, CANARY, service, other, bounds=Bounds(budget=Budget(1, timedelta(minutes=10))))
+        assert [OFFERED] == world.fire()
+        found = alert(labels(name="ratings-canary"), fingerprint="f" * 16)
+        start = NOW + timedelta(minutes=world.mesh.minutes)
+        assert [("Denied", "BudgetSpent")] == words(
+            world.mesh.deliver(found | {"startsAt": start.isoformat()}, **world.more)
+        )
 
     def test_its_object_may_switch_it_off(self, world: World) -> None:
         world.fire()

@@ -34,7 +34,7 @@ from remediator.cluster.failures import Unserved
 from remediator.cluster.local import LocalCluster
 from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError, Conflict, InputError, NotFound, Retriable, Unavailable
-from remediator.guards import alert_age, evidence, switch
+from remediator.guards import alert_age, evidence, lever, switch
 from remediator.guards.verdict import Verdict, against
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
@@ -205,8 +205,9 @@ class _Act:
             verdicts = Guarding(known, known.records, _now).opinions(work)
         except ClusterError:  # they are a warning, and must not stand in the way
             return (), ()
-        nos = tuple(each for each in against(verdicts) if each.guard not in _ALERTS_ONLY)
-        return nos, tuple(map(str, known.gaps))
+        mine = lever.by_hand(work.snapshot.driving)
+        nos = (each for each in against(verdicts) if each.guard not in _ALERTS_ONLY)
+        return (*mine, *(each for each in nos if not mine or each.guard != lever.GUARD)), tuple(map(str, known.gaps))
 
     def _settled(self, settled: Settled) -> int:
         if self.how.for_a_person:

@@ -28,6 +28,17 @@ _ONE_VERSION: Final = (Reason.NOT_SEPARABLE, Reason.NO_STABLE_DESTINATION)
 """What the planner says where there is but one version."""
 
 
+def by_hand(driving: Driving) -> tuple[Verdict, ...]:
+    """What a person should know who is about to patch what Flagger writes; empty: it does not."""
+    if driving.owner.driver is not Driver.FLAGGER:
+        return ()
+    message = (
+        f"{driving.owner} drives the object and steps over a patch at its next interval; to end its trial, restore the "
+        "good version in the Canary's target"
+    )
+    return (no(GUARD, Reason.NO_LEVER, message),)
+
+
 def evaluate(driving: Driving, plan: Plan, facts: Facts) -> Verdict:
     """No, where Flagger or Argo Rollouts write the routes, and there is no trial to end."""
     owner = driving.owner

@@ -34,7 +34,7 @@ from remediator.records.events import Event
 from remediator.records.journal import Journal
 from remediator.records.ledger import Head
 from remediator.records.model import Conclusion, Phase, Remediation
-from remediator.records.offers import condemns, offered_until, trial_of
+from remediator.records.offers import condemns, is_offered, offered_until, trial_of
 from remediator.records.rollback import Trial
 from remediator.traffic.suspect import Refusal
 
@@ -188,9 +188,12 @@ class Rollbacks:
     def _end(self, record: Remediation, end: Conclusion, outcome: Outcome, now: datetime) -> Remediation:
         """Write how an offer ended, and tell it: as an Event before, in the log and the metrics once it was we."""
         pipeline, ledger, begun = self._pipeline, self._pipeline.cluster.ledger, self._pipeline.clock.seconds()
-        row = row_of(record, outcome, Refusal(end.reason, end.message), record.intent.changes)
-        announce(ledger, [_event(record, row, now)])
-        written = Journal(ledger, lambda: now).end_offered(record, end)
+        current = ledger.read(record.namespace, record.name)
+        if not is_offered(current):
+            return current  # somebody was quicker
+        row = row_of(current, outcome, Refusal(end.reason, end.message), current.intent.changes)
+        announce(ledger, [_event(current, row, now)])
+        written = Journal(ledger, lambda: now).end_offered(current, end)
         if written.status.phase is end.phase and now in (written.status.applied_at, written.status.finished_at):
             logs.outcome(pipeline.log, row, duration_s=pipeline.clock.seconds() - begun)
             pipeline.metrics.outcome(row)
