@@ -189,6 +189,8 @@ def test_the_service_does_so(api_server: ApiServer) -> None:
         name = canaries.record(namespace)["metadata"]["name"]
         path = f"/api/v1/remediations/{namespace}/{name}"
         wait_until(lambda: "doneAt" in str(service.ask("GET", path)[1]), "the API says so", DEADLINE_S)
+        # The line comes after the status.
+        wait_until(lambda: service.outcomes(reason="Held"), "the log says so", DEADLINE_S)
         (held,) = service.outcomes(reason="Held")
     assert ("Applied", name) == (held["outcome"], held["remediation"])
 
