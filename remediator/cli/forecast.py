@@ -12,9 +12,9 @@ from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.owners import Lever
-from remediator.pipeline.guarding import Verdicts
 from remediator.pipeline.preparation import Work, prepare
 from remediator.pipeline.rows import settle
+from remediator.pipeline.said import Verdicts
 from remediator.pipeline.tools import Limits
 from remediator.policies import match
 from remediator.policies.model import Mode, Policy

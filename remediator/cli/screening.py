@@ -13,10 +13,11 @@ from remediator.guards.situation import Bounds
 from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.drafting import granted
-from remediator.pipeline.guarding import Denied, Exempt, Guarding, Screened, Verdicts
+from remediator.pipeline.guarding import Exempt, Guarding
 from remediator.pipeline.overruling import exempt, overruled, overruling, rejected, rejection
 from remediator.pipeline.preparation import Case, Work
 from remediator.pipeline.rows import reason_of
+from remediator.pipeline.said import Denied, Screened, Verdicts
 from remediator.pipeline.tools import Limits
 from remediator.policies.model import Mode
 from remediator.records.journal import Journal

@@ -2,6 +2,7 @@
 
 preparation   alerts → policies → targets → proposals; reads the index, changes nothing
 by_hand       what a person asks for → the same kind of work; meaning: whom they mean by a word; remaining: what stays
+guarding      asks the guards about a work; said: what they said of it
 drafting      from a work to the record of its intent
 execution     one work: intent, patch, Event, status; where the object moved, read, plan and try again
 tools         what a work is carried out with

@@ -21,42 +21,14 @@ from remediator.guards.switch import named_stable
 from remediator.guards.verdict import Verdict, against
 from remediator.metrics import Brakes
 from remediator.pipeline.preparation import Case, Work, switch_of
+from remediator.pipeline.said import Denied, Screened, Verdicts
 from remediator.pipeline.trials import KnowsTrials, changed, other_trial
 from remediator.policies.model import Mode
 from remediator.records.ledger import Head, Tally
 from remediator.records.model import Remediation
 from remediator.records.moments import is_held, moments
 from remediator.traffic.hosts import Host
-from remediator.traffic.suspect import Refusal
 from remediator.traffic.view import Destination
-
-Verdicts = tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """A case that a guard spoke against."""
-
-    case: Case
-    work: Work
-    """What it was part of."""
-    verdicts: Verdicts
-
-    @property
-    def why(self) -> Refusal:
-        """The first reason, and every no in words."""
-        return refusal(self.verdicts)
-
-
-@dataclass(frozen=True, slots=True)
-class Screened:
-    """A work, and what the guards said of it."""
-
-    work: Work
-    """What is left of it."""
-    verdicts: Mapping[int, Verdicts]
-    """What the guards said of each case that is left, by its number."""
-    denied: tuple[Denied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +258,6 @@ class _Around:
     pauses: tuple[Pause, ...]
     readiness: tuple[Readiness, ...] | None
     accusations: tuple[Accused, ...]
-
-
-def refusal(verdicts: Verdicts) -> Refusal:
-    """The first reason against it, and every no in words."""
-    nos = against(verdicts)
-    first = nos[0].reason
-    assert first is not None  # noqa: S101 - `against` gives no other
-    return Refusal(first, "; ".join(f"{each.guard}: {each.message}" for each in nos))
 
 
 def _binds(verdict: Verdict, case: Case) -> bool:

@@ -9,8 +9,9 @@ from remediator.cluster.port import Snapshot
 from remediator.outcome import Reason
 from remediator.pipeline.approving import cases_of
 from remediator.pipeline.drafting import granted
-from remediator.pipeline.guarding import Guarding, refusal
+from remediator.pipeline.guarding import Guarding
 from remediator.pipeline.preparation import Work, by_host, plan_work, switch_of
+from remediator.pipeline.said import refusal
 from remediator.policies.model import Mode, PolicySet
 from remediator.records.journal import Journal
 from remediator.records.model import Remediation

@@ -9,10 +9,10 @@ from remediator.cluster.port import Snapshot
 from remediator.errors import ClusterError, Conflict, Retriable, Unavailable
 from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.pipeline.drafting import draft_refused, key_of
-from remediator.pipeline.guarding import Denied
 from remediator.pipeline.overruling import latest
 from remediator.pipeline.phases import PHASES
 from remediator.pipeline.rows import reason_of
+from remediator.pipeline.said import Denied
 from remediator.pipeline.settling import is_made, settle
 from remediator.records.journal import Journal
 from remediator.records.model import Conclusion, Phase, Remediation
