@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from remediator.outcome import NoticeKind
 from remediator.settings import TABLE, Setting
 from tests.chart.helm import CHART, Json, Refused, render
 from tests.chart.matrix import at
@@ -271,7 +272,7 @@ TRIED: dict[str, tuple[object, ...]] = {
     ),
     "verify-within": ("2m", "30s", "30m", "29s", "31m", "0"),
     "gitops-pause": (True, False, 1),
-    "notify-on": (["HoldLost"], ["Held", "Denied"], ["held"], ["Everything"]),
+    "notify-on": (list(NoticeKind), ["Held", "Denied"], ["held"], ["Everything"]),
     "threads": (1, 16, 1000, 0, 1001),
     "max-body": ("4MiB", "512KiB", "1000000", "4MB", "4 MiB", "-1"),
     "shutdown-grace": ("20s", "0", "1h", "1m30s", "2h", "20"),
