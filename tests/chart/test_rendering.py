@@ -42,6 +42,8 @@ class Case:
         return found if own is None else own
 
 
+NEWER = {"matchLabelKeys": ["pod-template-hash"], "nodeTaintsPolicy": "Honor"}
+"""Of a spread, since 1.27."""
 EXAMPLES = ("values-production.yaml", "values-development.yaml")
 DEFAULTS: Json = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
@@ -92,11 +94,15 @@ def test_lint_finds_nothing(file: str) -> None:
 
 
 def for_old_servers(found: Json) -> Json:
-    """As a server of 1.20 knows it: a PodDisruptionBudget had the same fields in v1beta1, but for the one of 1.27."""
-    if found["kind"] != "PodDisruptionBudget":
-        return found
-    found = copy.deepcopy(found) | {"apiVersion": "policy/v1beta1"}
-    found["spec"].pop("unhealthyPodEvictionPolicy")
+    """As a server of 1.20 knows it: without the fields of 1.27, and a PodDisruptionBudget was of v1beta1."""
+    found = copy.deepcopy(found)
+    if found["kind"] == "PodDisruptionBudget":
+        found["apiVersion"] = "policy/v1beta1"
+        found["spec"].pop("unhealthyPodEvictionPolicy")
+    if found["kind"] == "Deployment":
+        for constraint in found["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            for field in NEWER:
+                constraint.pop(field, None)
     return found
 
 
@@ -177,6 +183,7 @@ def test_replicas_are_spread_over_nodes_and_zones(cases: list[Case]) -> None:
         assert [spec["selector"]] * len(constraints) == [each["labelSelector"] for each in constraints]
         expected = {"kubernetes.io/hostname": case.has("spread"), "topology.kubernetes.io/zone": "ScheduleAnyway"}
         own = {each["topologyKey"]: each["whenUnsatisfiable"] for each in case.has("topologySpreadConstraints")}  # type: ignore[attr-defined]
+        assert own or all(NEWER.items() <= each.items() for each in constraints)
         assert (own or expected) == {each["topologyKey"]: each["whenUnsatisfiable"] for each in constraints}
 
 
