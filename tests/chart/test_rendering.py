@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import subprocess
 import tarfile
@@ -20,6 +21,7 @@ from remediator import settings
 from tests import processes
 from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, of_kind, only, render
 from tests.chart.matrix import FACTORS, RULES, at
+from tests.definitions import CrdLoader
 from tests.servers import ApiServer
 
 pytestmark = pytest.mark.servers
@@ -160,6 +162,23 @@ def test_every_object_has_our_labels_and_a_name_of_its_own(cases: list[Case]) ->
                 labels["app.kubernetes.io/managed-by"],
             }, found
             assert (case.has("commonLabels") or {}).items() <= labels.items()
+
+
+def test_no_label_of_the_values_is_said_twice_or_changes_what_is_selected() -> None:
+    """Helm takes the last of two; Flux and kustomize refuse them."""
+    names = ("name", "instance", "component", "part-of", "managed-by")
+    theirs = {f"app.kubernetes.io/{name}": "theirs" for name in names}
+    places = ("serviceMonitor", "prometheusRule", "alertmanagerConfig", "grafanaDashboard", "service")
+    values = {"commonLabels": theirs, "podLabels": theirs} | {place: {"labels": theirs} for place in places}
+    done = helm("template", "remediator", str(CHART), "--namespace", NAMESPACE, values=values)
+    selecting = {"app.kubernetes.io/name": "remediator", "app.kubernetes.io/instance": "remediator"}
+    for text in done.stdout.split("\n---\n"):
+        below = text.partition("\n  labels:\n")[2].splitlines()
+        keys = [line.split(":")[0] for line in itertools.takewhile(lambda line: line.startswith("    "), below)]
+        assert sorted(set(keys)) == sorted(keys)
+    for found in filter(None, yaml.load_all(done.stdout, CrdLoader)):
+        assert selecting.items() <= found["metadata"]["labels"].items()
+        assert "theirs" == found["metadata"]["labels"]["app.kubernetes.io/part-of"]
 
 
 def test_selectors_select_the_pods_of_the_service_and_not_the_one_of_helm_test(cases: list[Case]) -> None:
