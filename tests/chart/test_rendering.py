@@ -19,7 +19,7 @@ import yaml
 import remediator
 from remediator import settings
 from tests import processes
-from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, of_kind, only, render
+from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, merged, of_kind, only, render
 from tests.chart.matrix import FACTORS, RULES, at
 from tests.definitions import CrdLoader
 from tests.servers import ApiServer
@@ -389,6 +389,7 @@ def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints()
         ),
         pytest.param(at("networkPolicy.enabled", False), "There is no NetworkPolicy", id="no network policy"),
         pytest.param({}, "Nothing is verified after a patch", id="no Prometheus"),
+        pytest.param({}, "image.repository names no registry: remediator:", id="no registry"),
         pytest.param(
             {"token": {"existingSecret": "given"}, "alertmanagerConfig": {"namespace": "monitoring"}},
             "Secret given has to be in namespace monitoring, too",
@@ -399,6 +400,17 @@ def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints()
 def test_the_notes_say_what_is_missing(values: Json, expected: str) -> None:
     done = helm("install", "remediator", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values)
     assert expected in done.stdout
+
+
+def test_tls_can_be_had_as_the_documentation_says() -> None:
+    """With the values of its second step, which put the AlertmanagerConfig elsewhere."""
+    texts = (CHART.parent / "docs" / "install.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+    (values,) = [yaml.safe_load(text.split("```")[0]) for text in texts if text.startswith("# tls.yaml\n")]
+    objects = render(merged([at("alertmanagerConfig.namespace", "monitoring"), values]))
+    (receiver,) = only(objects, "AlertmanagerConfig")["spec"]["receivers"]
+    (webhook,) = receiver["webhookConfigs"]
+    assert values["alertmanagerConfig"]["tlsConfig"] == webhook["httpConfig"]["tlsConfig"]
+    assert webhook["url"].startswith("https://")
 
 
 def test_the_certificate_is_good_for_the_name_that_is_asked() -> None:

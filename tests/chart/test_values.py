@@ -72,6 +72,13 @@ REFUSED = {
     "a number for a duration": Wrong(
         at("settings.verify-within", 120), "at '/settings/verify-within': got number, want string"
     ),
+    "a route that never waits": Wrong(
+        at("alertmanagerConfig.groupInterval", "0s"),
+        "at '/alertmanagerConfig/groupInterval': '0s' does not match pattern",
+    ),
+    "an interval with its units the wrong way round": Wrong(
+        at("serviceMonitor.interval", "30s1m"), "at '/serviceMonitor/interval': '30s1m' does not match pattern"
+    ),
     "too many threads": Wrong(at("settings.threads", 5000), "at '/settings/threads': maximum: got 5,000, want 1,000"),
     "a password in the URL of Prometheus": Wrong(
         at("settings.prometheus-url", "http://me:secret@prometheus:9090"), "at '/settings/prometheus-url'"
