@@ -389,6 +389,7 @@ def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints()
         ),
         pytest.param(at("networkPolicy.enabled", False), "There is no NetworkPolicy", id="no network policy"),
         pytest.param({}, "Nothing is verified after a patch", id="no Prometheus"),
+        pytest.param({}, "(is it? --set alertmanagerConfig.namespace=monitoring)", id="a route beside no Alertmanager"),
         pytest.param({}, "image.repository names no registry: remediator:", id="no registry"),
         pytest.param(
             {"token": {"existingSecret": "given"}, "alertmanagerConfig": {"namespace": "monitoring"}},
