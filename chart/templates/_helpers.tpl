@@ -20,16 +20,16 @@
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* Of every object. */}}
+{{/* Of every object. What selects stays ours, and what Helm knows its objects by; of the rest, the values' own wins. */}}
 {{- define "remediator.labels" -}}
-{{ include "remediator.selectorLabels" . }}
+{{- $own := include "remediator.selectorLabels" . | fromYaml | merge (dict "app.kubernetes.io/managed-by" .Release.Service) -}}
+{{- merge (dict) $own .Values.commonLabels (include "remediator.otherLabels" . | fromYaml) | toYaml -}}
+{{- end }}
+
+{{- define "remediator.otherLabels" -}}
 app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | quote }}
 app.kubernetes.io/part-of: remediator
-app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ include "remediator.chart" . }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/* What tells this release's objects from all others; never changes. */}}
@@ -102,10 +102,8 @@ serverName: {{ include "remediator.host" . }}
 {{- define "remediator.metadata" -}}
 namespace: {{ .of.namespace | default .root.Release.Namespace }}
 labels:
-  {{- include "remediator.labels" .root | nindent 2 }}
-  {{- with .of.labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- $own := include "remediator.selectorLabels" .root | fromYaml }}
+  {{- merge (dict) $own (.of.labels | default dict) (include "remediator.labels" .root | fromYaml) | toYaml | nindent 2 }}
 {{- with .of.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import shutil
+import subprocess
 import urllib.error
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm
+from tests.definitions import our_crd
 from tests.servers import ApiServer
 
 pytestmark = pytest.mark.servers
@@ -42,6 +47,17 @@ class Installation:
     def token(self, namespace: str = NAMESPACE) -> str:
         found = self.server.request("GET", f"/api/v1/namespaces/{namespace}/secrets/remediator-token")
         return b64decode(found["data"]["token"]).decode()
+
+    def write_token(self, text: str, namespace: str = NAMESPACE) -> None:
+        self.server.request(
+            "PATCH",
+            f"/api/v1/namespaces/{namespace}/secrets/remediator-token",
+            {"data": {"token": b64encode(text.encode()).decode()}},
+            content_type="application/merge-patch+json",
+        )
+
+    def upgrade(self) -> None:
+        self.run("upgrade", RELEASE, str(self.chart), values=VALUES)
 
     def args(self) -> list[str]:
         found = self.server.request("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/remediator")
@@ -90,3 +106,50 @@ def test_the_token_stays_the_same_for_ever(installation: Installation) -> None:
 
     installation.install()
     assert [first, first] == [installation.token(), installation.token("monitoring")]
+
+
+def test_while_it_is_replaced_alertmanager_has_a_single_token(installation: Installation) -> None:
+    """As docs/install.md says it, with an upgrade after each step."""
+    installation.install()
+    old, both = installation.token(), f"{installation.token()}\nnewer\n"
+    installation.write_token(both)
+    installation.upgrade()
+    assert [both, old] == [installation.token(), installation.token("monitoring")]
+
+    installation.write_token("newer", "monitoring")
+    installation.upgrade()
+    assert [both, "newer"] == [installation.token(), installation.token("monitoring")]
+
+    installation.write_token("newer")
+    installation.upgrade()
+    assert ["newer", "newer"] == [installation.token(), installation.token("monitoring")]
+
+
+def test_definitions_that_helm_made_are_brought_up_to_date(cluster: ApiServer) -> None:
+    """By the command that docs/install.md has for it, on a definition of a name of its own."""
+    page = (CHART.parent / "docs" / "install.md").read_text(encoding="utf-8")
+    (command,) = [line.split() for line in page.splitlines() if line.startswith("    kubectl apply ")]
+    made = copy.deepcopy(our_crd("pauses"))
+    made["metadata"]["name"] = "pauses.upgraded.example"
+    made["spec"]["group"] = "upgraded.example"
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    cluster.request("POST", f"{path}?fieldManager=helm", made)
+    changed = copy.deepcopy(made)
+    changed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "Changed."
+    done = subprocess.run(
+        (
+            processes.binary("KUBEBUILDER_ASSETS", "kubectl"),
+            f"--kubeconfig={cluster.kubeconfig()}",
+            *("-" if word == "chart/crds/" else word for word in command[1:]),
+        ),
+        input=json.dumps(changed),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found = cluster.request("GET", f"{path}/pauses.upgraded.example")
+    cluster.request("DELETE", f"{path}/pauses.upgraded.example")
+
+    assert 0 == done.returncode, done.stderr
+    assert "Changed." == found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import subprocess
 import tarfile
@@ -18,8 +19,9 @@ import yaml
 import remediator
 from remediator import settings
 from tests import processes
-from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, of_kind, only, render
+from tests.chart.helm import CHART, NAMESPACE, Json, container, flags, helm, merged, of_kind, only, render
 from tests.chart.matrix import FACTORS, RULES, at
+from tests.definitions import CrdLoader
 from tests.servers import ApiServer
 
 pytestmark = pytest.mark.servers
@@ -42,6 +44,8 @@ class Case:
         return found if own is None else own
 
 
+NEWER = {"matchLabelKeys": ["pod-template-hash"], "nodeTaintsPolicy": "Honor"}
+"""Of a spread, since 1.27."""
 EXAMPLES = ("values-production.yaml", "values-development.yaml")
 DEFAULTS: Json = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
@@ -92,11 +96,15 @@ def test_lint_finds_nothing(file: str) -> None:
 
 
 def for_old_servers(found: Json) -> Json:
-    """As a server of 1.20 knows it: a PodDisruptionBudget had the same fields in v1beta1, but for the one of 1.27."""
-    if found["kind"] != "PodDisruptionBudget":
-        return found
-    found = copy.deepcopy(found) | {"apiVersion": "policy/v1beta1"}
-    found["spec"].pop("unhealthyPodEvictionPolicy")
+    """As a server of 1.20 knows it: without the fields of 1.27, and a PodDisruptionBudget was of v1beta1."""
+    found = copy.deepcopy(found)
+    if found["kind"] == "PodDisruptionBudget":
+        found["apiVersion"] = "policy/v1beta1"
+        found["spec"].pop("unhealthyPodEvictionPolicy")
+    if found["kind"] == "Deployment":
+        for constraint in found["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            for field in NEWER:
+                constraint.pop(field, None)
     return found
 
 
@@ -156,6 +164,23 @@ def test_every_object_has_our_labels_and_a_name_of_its_own(cases: list[Case]) ->
             assert (case.has("commonLabels") or {}).items() <= labels.items()
 
 
+def test_no_label_of_the_values_is_said_twice_or_changes_what_is_selected() -> None:
+    """Helm takes the last of two; Flux and kustomize refuse them."""
+    names = ("name", "instance", "component", "part-of", "managed-by")
+    theirs = {f"app.kubernetes.io/{name}": "theirs" for name in names}
+    places = ("serviceMonitor", "prometheusRule", "alertmanagerConfig", "grafanaDashboard", "service")
+    values = {"commonLabels": theirs, "podLabels": theirs} | {place: {"labels": theirs} for place in places}
+    done = helm("template", "remediator", str(CHART), "--namespace", NAMESPACE, values=values)
+    selecting = {"app.kubernetes.io/name": "remediator", "app.kubernetes.io/instance": "remediator"}
+    for text in done.stdout.split("\n---\n"):
+        below = text.partition("\n  labels:\n")[2].splitlines()
+        keys = [line.split(":")[0] for line in itertools.takewhile(lambda line: line.startswith("    "), below)]
+        assert sorted(set(keys)) == sorted(keys)
+    for found in filter(None, yaml.load_all(done.stdout, CrdLoader)):
+        assert selecting.items() <= found["metadata"]["labels"].items()
+        assert "theirs" == found["metadata"]["labels"]["app.kubernetes.io/part-of"]
+
+
 def test_selectors_select_the_pods_of_the_service_and_not_the_one_of_helm_test(cases: list[Case]) -> None:
     for case in cases:
         deployment = only(case.objects, "Deployment")["spec"]
@@ -177,6 +202,7 @@ def test_replicas_are_spread_over_nodes_and_zones(cases: list[Case]) -> None:
         assert [spec["selector"]] * len(constraints) == [each["labelSelector"] for each in constraints]
         expected = {"kubernetes.io/hostname": case.has("spread"), "topology.kubernetes.io/zone": "ScheduleAnyway"}
         own = {each["topologyKey"]: each["whenUnsatisfiable"] for each in case.has("topologySpreadConstraints")}  # type: ignore[attr-defined]
+        assert own or all(NEWER.items() <= each.items() for each in constraints)
         assert (own or expected) == {each["topologyKey"]: each["whenUnsatisfiable"] for each in constraints}
 
 
@@ -363,6 +389,8 @@ def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints()
         ),
         pytest.param(at("networkPolicy.enabled", False), "There is no NetworkPolicy", id="no network policy"),
         pytest.param({}, "Nothing is verified after a patch", id="no Prometheus"),
+        pytest.param({}, "(is it? --set alertmanagerConfig.namespace=monitoring)", id="a route beside no Alertmanager"),
+        pytest.param({}, "image.repository names no registry: remediator:", id="no registry"),
         pytest.param(
             {"token": {"existingSecret": "given"}, "alertmanagerConfig": {"namespace": "monitoring"}},
             "Secret given has to be in namespace monitoring, too",
@@ -373,6 +401,17 @@ def test_the_plain_routes_of_the_notes_are_those_that_the_documentation_prints()
 def test_the_notes_say_what_is_missing(values: Json, expected: str) -> None:
     done = helm("install", "remediator", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values)
     assert expected in done.stdout
+
+
+def test_tls_can_be_had_as_the_documentation_says() -> None:
+    """With the values of its second step, which put the AlertmanagerConfig elsewhere."""
+    texts = (CHART.parent / "docs" / "install.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+    (values,) = [yaml.safe_load(text.split("```")[0]) for text in texts if text.startswith("# tls.yaml\n")]
+    objects = render(merged([at("alertmanagerConfig.namespace", "monitoring"), values]))
+    (receiver,) = only(objects, "AlertmanagerConfig")["spec"]["receivers"]
+    (webhook,) = receiver["webhookConfigs"]
+    assert values["alertmanagerConfig"]["tlsConfig"] == webhook["httpConfig"]["tlsConfig"]
+    assert webhook["url"].startswith("https://")
 
 
 def test_the_certificate_is_good_for_the_name_that_is_asked() -> None:

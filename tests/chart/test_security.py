@@ -196,6 +196,11 @@ def test_nothing_goes_out_but_to(values: Json, expected: list[set[int]]) -> None
     assert expected == [{port["port"] for port in rule["ports"]} for rule in policy(values)["egress"]]
 
 
+def test_the_api_server_may_have_any_address() -> None:
+    """Not 0.0.0.0/0: Cilium takes no node for a part of it, and the API server is mostly on one."""
+    assert "to" not in policy()["egress"][1]
+
+
 def test_the_address_of_the_api_server_can_be_narrowed() -> None:
     spec = policy({"networkPolicy": {"apiServer": {"cidrs": ["10.0.0.1/32"]}}})
     assert [{"ipBlock": {"cidr": "10.0.0.1/32"}}] == spec["egress"][1]["to"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from remediator.outcome import NoticeKind
 from remediator.settings import TABLE, Setting
 from tests.chart.helm import CHART, Json, Refused, render
 from tests.chart.matrix import at
@@ -70,6 +71,13 @@ REFUSED = {
     ),
     "a number for a duration": Wrong(
         at("settings.verify-within", 120), "at '/settings/verify-within': got number, want string"
+    ),
+    "a route that never waits": Wrong(
+        at("alertmanagerConfig.groupInterval", "0s"),
+        "at '/alertmanagerConfig/groupInterval': '0s' does not match pattern",
+    ),
+    "an interval with its units the wrong way round": Wrong(
+        at("serviceMonitor.interval", "30s1m"), "at '/serviceMonitor/interval': '30s1m' does not match pattern"
     ),
     "too many threads": Wrong(at("settings.threads", 5000), "at '/settings/threads': maximum: got 5,000, want 1,000"),
     "a password in the URL of Prometheus": Wrong(
@@ -271,7 +279,7 @@ TRIED: dict[str, tuple[object, ...]] = {
     ),
     "verify-within": ("2m", "30s", "30m", "29s", "31m", "0"),
     "gitops-pause": (True, False, 1),
-    "notify-on": (["HoldLost"], ["Held", "Denied"], ["held"], ["Everything"]),
+    "notify-on": (list(NoticeKind), ["Held", "Denied"], ["held"], ["Everything"]),
     "threads": (1, 16, 1000, 0, 1001),
     "max-body": ("4MiB", "512KiB", "1000000", "4MB", "4 MiB", "-1"),
     "shutdown-grace": ("20s", "0", "1h", "1m30s", "2h", "20"),
