@@ -79,6 +79,7 @@ FACTORS: Mapping[str, tuple[Json, ...]] = {
         {},
         at("alertmanagerConfig.enabled", False),
         at("alertmanagerConfig.inhibit", False),
+        at("alertmanagerConfig.labelAlerts", False),
         {"alertmanagerConfig": {"alertNames": ["HighErrorRateInCanary", "HighCanaryErrorRate"]}},
         {
             "alertmanagerConfig": {

@@ -458,10 +458,38 @@ def test_the_policies_are_the_files_of_the_set(chosen: str) -> None:
     assert {file.name: file.read_text(encoding="utf-8") for file in files} == found["data"]
 
 
-def test_the_rules_are_those_of_the_files(default: list[Json]) -> None:
+def shipped_rules() -> dict[str, Json]:
     files = sorted((CHART.parent / "rules").glob("*.yaml"))
-    shipped = {found["metadata"]["name"]: found["spec"] for found in map(yaml.safe_load, map(Path.read_text, files))}
-    assert shipped == {found["metadata"]["name"]: found["spec"] for found in of_kind(default, "PrometheusRule")}
+    return {found["metadata"]["name"]: found["spec"] for found in map(yaml.safe_load, map(Path.read_text, files))}
+
+
+def labelled(spec: Json, namespace: str) -> Json:
+    """The same rules, whose alerts have one label more."""
+    for each in (rule for group in spec["groups"] for rule in group["rules"] if "alert" in rule):
+        each["labels"] = {**each.get("labels", {}), "namespace": namespace}
+    return spec
+
+
+@pytest.mark.parametrize("values", [at("alertmanagerConfig.enabled", False), at("alertmanagerConfig.labelAlerts", False)])
+def test_the_rules_are_those_of_the_files(values: Json) -> None:
+    found = {each["metadata"]["name"]: each["spec"] for each in of_kind(render(values), "PrometheusRule")}
+    assert shipped_rules() == found
+
+
+@pytest.mark.parametrize(
+    ("values", "namespace"),
+    [
+        pytest.param({}, NAMESPACE, id="of the release"),
+        pytest.param(at("alertmanagerConfig.namespace", "monitoring"), "monitoring", id="of its own"),
+    ],
+)
+def test_alerts_have_the_namespace_that_the_operator_lets_the_route_have(values: Json, namespace: str) -> None:
+    """prometheus-operator adds the matcher `namespace="…"` to each route of an AlertmanagerConfig (its
+    pkg/alertmanager/amcfg.go; the strategy OnNamespace, the default)."""
+    objects = render(values)
+    assert {namespace} == {found["metadata"]["namespace"] for found in of_kind(objects, "AlertmanagerConfig")}
+    expected = {name: labelled(spec, namespace) for name, spec in shipped_rules().items()}
+    assert expected == {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "PrometheusRule")}
 
 
 @pytest.mark.parametrize(
@@ -474,7 +502,7 @@ def test_the_rules_are_those_of_the_files(default: list[Json]) -> None:
 )
 def test_rendered_rules_have_names_of_the_release(name: str, expected: str) -> None:
     objects = render(at("prometheusRule.rendered", f"---\n{RULES.replace('remediator-mesh-wide', name)}---\n"))
-    assert [(expected, yaml.safe_load(RULES)["spec"])] == [
+    assert [(expected, labelled(yaml.safe_load(RULES)["spec"], NAMESPACE))] == [
         (found["metadata"]["name"], found["spec"]) for found in of_kind(objects, "PrometheusRule")
     ]
 
