@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from remediator.errors import Unavailable
 from remediator.outcome import Reason, TargetRef
-from remediator.owners import read_rollout
+from remediator.owners import Driving, read_rollout
 from remediator.policies.model import Action
 from remediator.records.conditions import conditions
 from remediator.records.events import Event, Tone
@@ -339,6 +339,6 @@ def test_nothing_is_sent_exactly_where_no_route_has_weight_for_the_canary(canary
     suspect = Suspect(Host("reviews-canary.shop.svc.cluster.local"), "v2")
     asked = Withdrawal(frozenset({suspect}), tuple(Side), driver.abort)
     routing = virtualservice.read(virtual_service(*matched))
-    left = still_sent(asked, routing, Facts("shop", Rules()), (driver,) if driven else ())
+    left = still_sent(asked, routing, Facts("shop", Rules()), Driving(rollouts=(driver,) if driven else ()))
 
     assert sum(each > 0 for each in canary) == len(left)
