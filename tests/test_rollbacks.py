@@ -619,6 +619,8 @@ class TestPeople:
 
         world.fire()
         assert (True, False) == (held(world.flagger.checksum), held("another"))
+        (bar,) = judge(Candidate((host,)), world.mesh.records, NOW, timedelta(days=7))
+        assert bar.remedy.startswith("wait until Flagger asks; to take that back before, kubectl delete rem")
         world.ask()
         assert (True, False) == (held(world.flagger.checksum), held("another"))
         assert judge(Candidate((host,)), world.mesh.records, NOW, timedelta(days=7))
