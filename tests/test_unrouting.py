@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -424,6 +424,18 @@ class TestFlagger:
 
         assert Verdict.STILL_ROUTED is known(aborted.cluster).verdict
         assert f"Canary shop/reviews is {phase}: the accused version takes" in known(aborted.cluster).message
+
+    def test_prometheus_is_asked_from_then_on_about_what_was_there(self, flagger_of: FlaggerOf) -> None:
+        """The policy takes mirrors too; there were none, so nobody waits to see them end."""
+        world = flagger_of()
+        world.mesh.policies = (replace(QUICK, actions=(Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS)),)
+        aborted, begun = told(world), timedelta(minutes=world.mesh.minutes)
+        aborted.prometheus = Scripted(NOW + begun)
+        world.flagger.tick()
+        aborted.look(begun + SECOND, begun + 2 * MINUTE)
+        found = known(aborted.cluster)
+
+        assert (Verdict.RECOVERED, {Side.LIVE}) == (found.verdict, {each.side for each in found.figures})
 
     def test_a_suspect_is_told_by_the_canary_s_host(self, flagger_of: FlaggerOf) -> None:
         """Though a DestinationRule makes one think that the host has several versions."""
