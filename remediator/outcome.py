@@ -87,6 +87,7 @@ class NoticeKind(StrEnum):
     HOLD_LOST = "HoldLost"
     STILL_RECEIVING = "StillReceiving"
     STILL_ROUTED = "StillRouted"
+    LEVER_NOT_PULLED = "LeverNotPulled"
     NOT_RECOVERED = "NotRecovered"
     FAILED = "Failed"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -96,6 +97,7 @@ class NoticeKind(StrEnum):
     APPLIED = "Applied"
     UNDONE = "Undone"
     RELEASED = "Released"
+    PLANNED = "Planned"
     HELD = "Held"
     OBSERVED = "Observed"
     UNROUTED = "Unrouted"
@@ -117,9 +119,11 @@ _PRESSING: Final = (
     NoticeKind.HOLD_LOST,
     NoticeKind.STILL_RECEIVING,
     NoticeKind.STILL_ROUTED,
+    NoticeKind.LEVER_NOT_PULLED,
     NoticeKind.NOT_RECOVERED,
 )
 _UNUSUAL: Final = (
+    NoticeKind.PLANNED,
     NoticeKind.HELD,
     NoticeKind.OBSERVED,
     NoticeKind.UNROUTED,

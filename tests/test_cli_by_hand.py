@@ -43,6 +43,8 @@ from tests.servers import ApiServer
 ROOT = Path(__file__).parents[1]
 REVIEWS = TargetRef("VirtualService", "shop", "reviews")
 _DEADLINE_S = 60.0
+_NOTICED_S = 5.0
+"""After which a second Ctrl-C is sent: one that comes while the process ends kills it."""
 
 Json = dict[str, Any]
 
@@ -495,7 +497,7 @@ class Terminal:
         while self._process.poll() is None and time.monotonic() < deadline:
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.5)
+                self._process.wait(_NOTICED_S)
         return self.answer("")
 
     def _read(self) -> bool:

@@ -426,7 +426,10 @@ class TestShow:
         )
         assert actions in lines
         until = (offered.created_at + timedelta(minutes=3)).isoformat(timespec="seconds").replace("+00:00", "Z")
-        assert f"Flagger is told to roll back as soon as it asks, until {until}." in lines
+        told = (
+            f"Flagger is told to roll back as soon as it asks, until {until}; to take that back before, kubectl delete"
+        )
+        assert f"{told} rem canary-0ffe4ed -n shop." in lines
 
         told = offered.ended(Conclusion(Phase.APPLIED, Reason.ROLLED_BACK, "told"), APPLIED)
         cluster.ledger.conclude(told)

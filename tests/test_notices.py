@@ -51,6 +51,32 @@ class TestKinds:
             pytest.param(event(Outcome.APPLIED, Reason.ABORTED), NoticeKind.APPLIED, id="an abort"),
             pytest.param(event(Outcome.OBSERVED, Reason.DRY_RUN), NoticeKind.OBSERVED, id="a dry run"),
             pytest.param(
+                event(Outcome.PLANNED, Reason.ROLLBACK_OFFERED),
+                NoticeKind.PLANNED,
+                id="what Flagger is told once it asks",
+            ),
+            pytest.param(
+                event(Outcome.APPLIED, Reason.ROLLED_BACK, "Rollback"), NoticeKind.APPLIED, id="Flagger has been told"
+            ),
+            pytest.param(
+                event(Outcome.DENIED, Reason.LEVER_NOT_PULLED, "Rollback"),
+                NoticeKind.LEVER_NOT_PULLED,
+                id="Flagger did not ask in time",
+            ),
+            pytest.param(
+                event(Outcome.DENIED, Reason.LEVER_NOT_PULLED),
+                NoticeKind.LEVER_NOT_PULLED,
+                id="Flagger will not ask, for it has no webhook",
+            ),
+            pytest.param(
+                event(Outcome.DENIED, Reason.NOTHING_TO_ABORT, "Rollback"),
+                NoticeKind.DENIED,
+                id="Flagger did not ask before it promoted",
+            ),
+            pytest.param(
+                event(Outcome.UNCHANGED, Reason.NOT_EXPOSED, "Rollback"), None, id="the trial has ended by itself"
+            ),
+            pytest.param(
                 event(Outcome.AWAITING_APPROVAL, Reason.APPROVAL_REQUIRED),
                 NoticeKind.AWAITING_APPROVAL,
                 id="a plan that waits for a person",
@@ -169,6 +195,24 @@ Alert CanaryHardDown, policy canary-error-rate; to undo: remediator undo shop/ca
     def test_what_to_type_next(self, kind: NoticeKind, expected: list[str]) -> None:
         lines = composed([notice(kind)]).body.splitlines()
         assert expected == [line.removeprefix("  remediator ") for line in lines if line.startswith("  remediator ")]
+
+    @pytest.mark.parametrize(
+        ("reason", "expected"),
+        [
+            pytest.param(Reason.PATCHED, ["show", "undo"], id="a patch is undone"),
+            pytest.param(Reason.ABORTED, ["show"], id="an abort is not"),
+            pytest.param(Reason.ROLLED_BACK, ["show", "release"], id="what Flagger rolled back is released"),
+        ],
+    )
+    def test_what_takes_it_back(self, reason: Reason, expected: list[str]) -> None:
+        found = of_event(event(Outcome.APPLIED, reason))
+        assert found is not None
+        assert tuple(f"remediator {verb} shop/canary-1" for verb in expected) == found.commands
+
+    def test_what_nobody_takes_away_is_urgent(self) -> None:
+        found = composed([notice(NoticeKind.LEVER_NOT_PULLED), notice(NoticeKind.NOT_RECOVERED)])
+        assert (Tone.FAILURE, "remediator: 1 LeverNotPulled, 1 NotRecovered") == (found.tone, found.title)
+        assert (True, True) == (NoticeKind.LEVER_NOT_PULLED.urgent, NoticeKind.LEVER_NOT_PULLED.usual)
 
     def test_several_are_told_together_the_worst_first(self) -> None:
         kinds = (NoticeKind.APPLIED, NoticeKind.HOLD_LOST, NoticeKind.APPLIED)

@@ -25,7 +25,7 @@ from remediator.owners import Canary, Lever
 from remediator.pipeline.housekeeping import Housekeeping
 from remediator.pipeline.offering import lasting
 from remediator.pipeline.rollbacks import Rollbacks, unasked
-from remediator.policies.model import Mode
+from remediator.policies.model import Action, Mode
 from remediator.records.gate import Candidate, judge
 from remediator.records.model import Approval, Phase, Remediation, Request
 from remediator.traffic.hosts import Host
@@ -599,6 +599,40 @@ class TestModesAndGuards:
             world.mesh.deliver(found | {"startsAt": start.isoformat()}, **world.more)
         )
 
+    def test_a_guard_is_asked_about_what_the_canary_gets_by_then(self, world: World) -> None:
+        """The record is of its mirror, and it has weight by now, which the same policy takes."""
+        ref = TargetRef("VirtualService", "shop", "reviews")
+        world.mesh.policies = (replace(QUICK, actions=(Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS)),)
+
+        def mirrored(body: Json) -> None:
+            body["spec"]["http"][0] |= {"route": by_host(reviews_primary=100, reviews_canary=0)}
+            body["spec"]["http"][0] |= {"mirror": {"host": "reviews-canary"}, "mirrorPercentage": {"value": 100}}
+
+        def weighted(body: Json) -> None:
+            body["spec"]["http"][0] = {"route": by_host(reviews_primary=90, reviews_canary=10)}
+
+        world.mesh.cluster.edit(ref, mirrored, indexed=True)
+        world.fire()
+        assert (Action.REMOVE_MIRRORS,) == world.mesh.record.intent.actions
+        world.mesh.cluster.edit(ref, weighted, indexed=True)
+        world.mesh.cluster.brake.stored["fleet"] = Pause(by="ann")
+        assert 404 == world.ask()
+        world.mesh.cluster.brake.stored.clear()
+        assert 200 == world.ask()
+
+    def test_what_the_canary_does_not_get_now_is_asked_about_later(self, world: World) -> None:
+        world.fire()
+        ref = TargetRef("VirtualService", "shop", "reviews")
+
+        def weight(canary: int) -> None:
+            route = by_host(reviews_primary=100 - canary, reviews_canary=canary)
+            world.mesh.cluster.edit(ref, lambda body: body["spec"]["http"][0].update(route=route), indexed=True)
+
+        weight(0)
+        assert 404 == world.ask()
+        weight(10)
+        assert 200 == world.ask()
+
     def test_its_object_may_switch_it_off(self, world: World) -> None:
         world.fire()
         off = TargetRef("VirtualService", "shop", "reviews")
@@ -643,6 +677,8 @@ class TestPeople:
 
         world.fire()
         assert (True, False) == (held(world.flagger.checksum), held("another"))
+        (bar,) = judge(Candidate((host,)), world.mesh.records, NOW, timedelta(days=7))
+        assert bar.remedy.startswith("wait until Flagger asks; to take that back before, kubectl delete rem")
         world.ask()
         assert (True, False) == (held(world.flagger.checksum), held("another"))
         assert judge(Candidate((host,)), world.mesh.records, NOW, timedelta(days=7))

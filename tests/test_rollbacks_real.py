@@ -13,7 +13,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from click.testing import CliRunner
 
+from remediator.cli.main import program
 from remediator.owners.checksum import checksum
 from remediator.web.auth import hook_token
 from tests.builders import Json, alert, by_host, flagger_canary, labels, notification, virtual_service
@@ -155,3 +157,34 @@ def offered_anew(server: ApiServer, service: Service, applied: str, fingerprint:
         return deliver(service, fingerprint, began) == ("Planned", "RollbackOffered")
 
     wait_until(is_offered, f"{applied} is offered", pause=0.2)
+
+
+def test_what_a_person_asks_for_is_told_and_seen_to(server: ApiServer, replicas: tuple[Service, Service]) -> None:
+    """From a terminal of their own; the service hears of it by the record."""
+    one, two = replicas
+    on_trial(server, "by-hand")
+    command = ["rollback", "shop/reviews", "--suspect", "reviews-canary", "--yes", "--by", "ann", "-o", "json"]
+    done = CliRunner().invoke(program, [*command, "--kubeconfig", str(server.kubeconfig())])
+    assert 0 == done.exit_code, done.stderr
+    found = json.loads(done.stdout)
+    assert ("Planned", checksum("by-hand", None)) == (found["outcome"], found["rollback"]["checksum"])
+
+    wait_until(lambda: ask(one, "by-hand") == 200, "it has heard of it", pause=0.2)
+    path = f"{RECORDS}/namespaces/shop/remediations/{found['remediation']}"
+    assert ("Applied", "ann") == (
+        server.request("GET", path)["status"]["phase"], server.request("GET", path)["spec"]["request"]["by"],
+    )  # fmt: skip
+    wait_until(lambda: ask(two, "by-hand") == 200, "so has the other replica", pause=0.2)
+
+    # Flagger does as it was told.
+    service = f"{GROUP}/namespaces/shop/virtualservices/reviews"
+    live = server.request("GET", service)
+    live["spec"]["http"][0]["route"] = by_host(reviews_primary=100, reviews_canary=0)
+    server.request("PUT", service, live)
+
+    def verdict() -> Json:
+        seen: Json = server.request("GET", path)["status"].get("verification", {})
+        return seen
+
+    wait_until(lambda: "verdict" in verdict(), "somebody has looked")
+    assert ("Unrouted", True) == (verdict()["verdict"], "concludedAt" in verdict())

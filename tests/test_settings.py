@@ -240,8 +240,8 @@ class TestFaults:
             pytest.param(
                 {"notify-on": "HoldLost,Aplied"},
                 "--notify-on: 'Aplied' is no kind of notice; the kinds are HoldLost, StillReceiving, StillRouted, "
-                "NotRecovered, Failed, AwaitingApproval, Denied, NoData, ApprovalExpired, Applied, Undone, Released, "
-                "Held, Observed, Unrouted, Withdrawn, Recovered",
+                "LeverNotPulled, NotRecovered, Failed, AwaitingApproval, Denied, NoData, ApprovalExpired, Applied, "
+                "Undone, Released, Planned, Held, Observed, Unrouted, Withdrawn, Recovered",
                 id="a notice that there is not",
             ),
             pytest.param(

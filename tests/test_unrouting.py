@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from remediator.errors import Unavailable
 from remediator.outcome import Reason, TargetRef
-from remediator.owners import read_rollout
+from remediator.owners import Driving, read_rollout
 from remediator.policies.model import Action
 from remediator.records.conditions import conditions
 from remediator.records.events import Event, Tone
@@ -39,6 +39,7 @@ from tests.builders import (
 )
 from tests.fakes import NOW, FakeCluster
 from tests.test_pipeline_records import Crash, Mesh, die
+from tests.test_rollbacks import CANARY, QUICK, SERVICE, World
 from tests.test_verifying import Clock, Replica, Scripted, known
 
 Verdict = VerificationVerdict
@@ -339,6 +340,127 @@ def test_nothing_is_sent_exactly_where_no_route_has_weight_for_the_canary(canary
     suspect = Suspect(Host("reviews-canary.shop.svc.cluster.local"), "v2")
     asked = Withdrawal(frozenset({suspect}), tuple(Side), driver.abort)
     routing = virtualservice.read(virtual_service(*matched))
-    left = still_sent(asked, routing, Facts("shop", Rules()), (driver,) if driven else ())
+    left = still_sent(asked, routing, Facts("shop", Rules()), Driving(rollouts=(driver,) if driven else ()))
 
     assert sum(each > 0 for each in canary) == len(left)
+
+
+# -- of what Flagger drives
+
+
+@pytest.fixture
+def flagger_of() -> Iterator[Callable[..., World]]:
+    with ThreadPoolExecutor(2) as executor:
+        yield lambda *bodies: World(Mesh(FakeCluster(*(bodies or (SERVICE, CANARY))), executor, policies=(QUICK,)))
+
+
+FlaggerOf = Callable[..., World]
+
+
+def told(world: World) -> Aborted:
+    """An alert accuses what is on trial, and Flagger's hook has had its yes; what it does with that, a test says."""
+    assert [("Planned", "RollbackOffered")] == world.fire()
+    assert 200 == world.ask()
+    return Aborted(world.mesh.cluster)
+
+
+def look_at(world: World, aborted: Aborted, seconds: float) -> None:
+    """One look, so long after Flagger was told."""
+    begun = timedelta(minutes=world.mesh.minutes)
+    aborted.look(begun + timedelta(seconds=seconds), begun + timedelta(seconds=seconds))
+
+
+class TestFlagger:
+    def test_an_offer_is_not_looked_at_before_it_is_taken(self, flagger_of: FlaggerOf) -> None:
+        world = flagger_of()
+        world.fire()
+        look_at(world, Aborted(world.mesh.cluster), 300)
+        assert world.mesh.record.status.verification is None
+
+    def test_it_is_over_once_the_routes_send_nothing(self, flagger_of: FlaggerOf) -> None:
+        world = flagger_of()
+        aborted = told(world)
+        look_at(world, aborted, 1)
+        assert aborted.found is None
+        world.flagger.tick()
+        look_at(world, aborted, 2)
+        found = known(aborted.cluster)
+
+        assert (Verdict.UNROUTED, True) == (found.verdict, found.concluded_at is not None)
+        assert ({"Unrouted": 1.0}, [("Unrouted", Tone.NORMAL)]) == (aborted.counted, aborted.told)
+
+    def test_one_that_answered_and_did_nothing_is_told_of_once(self, flagger_of: FlaggerOf) -> None:
+        world = flagger_of()
+        aborted = told(world)
+        for seconds in (1, 119):
+            look_at(world, aborted, seconds)
+        assert aborted.found is None
+        for seconds in (120, 300):
+            look_at(world, aborted, seconds)
+
+        assert Verdict.STILL_ROUTED is known(aborted.cluster).verdict
+        assert "http[0]: reviews-canary.shop weight 10 of 100" in known(aborted.cluster).message
+        assert ({"StillRouted": 1.0}, [("StillRouted", Tone.WARNING)]) == (aborted.counted, aborted.told)
+
+    def test_the_next_revision_may_have_traffic(self, flagger_of: FlaggerOf) -> None:
+        """It may come before anybody has looked."""
+        world = flagger_of()
+        aborted = told(world)
+        world.flagger.tick()
+        world.flagger.deploy("good")
+        assert 10 == world.flagger.weight
+        look_at(world, aborted, 120)
+
+        assert Verdict.UNROUTED is known(aborted.cluster).verdict
+
+    @pytest.mark.parametrize("phase", ["Promoting", "Finalising", "Succeeded"])
+    def test_a_revision_that_was_promoted_after_all_has_its_traffic(self, flagger_of: FlaggerOf, phase: str) -> None:
+        """The yes was lost on its way, and it was the last time that Flagger asked."""
+        world = flagger_of()
+        aborted = told(world)
+        world.edit(lambda body: body["status"].update(phase=phase))
+        aborted.cluster.edit(REVIEWS, lambda body: body["spec"]["http"][0].update(SERVICE["spec"]["http"][0]))
+        look_at(world, aborted, 120)
+
+        assert Verdict.STILL_ROUTED is known(aborted.cluster).verdict
+        assert f"Canary shop/reviews is {phase}: the accused version takes" in known(aborted.cluster).message
+
+    def test_prometheus_is_asked_from_then_on_about_what_was_there(self, flagger_of: FlaggerOf) -> None:
+        """The policy takes mirrors too; there were none, so nobody waits to see them end."""
+        world = flagger_of()
+        world.mesh.policies = (replace(QUICK, actions=(Action.REVERT_TO_STABLE, Action.REMOVE_MIRRORS)),)
+        aborted, begun = told(world), timedelta(minutes=world.mesh.minutes)
+        aborted.prometheus = Scripted(NOW + begun)
+        world.flagger.tick()
+        aborted.look(begun + SECOND, begun + 2 * MINUTE)
+        found = known(aborted.cluster)
+
+        assert (Verdict.RECOVERED, {Side.LIVE}) == (found.verdict, {each.side for each in found.figures})
+
+    def test_a_suspect_is_told_by_the_canary_s_host(self, flagger_of: FlaggerOf) -> None:
+        """Though a DestinationRule makes one think that the host has several versions."""
+        world = flagger_of()
+        aborted = told(world)
+        rule = destination_rule("reviews-canary", a={"version": "v2"}, b={"version": "v3"})
+        world.mesh.cluster.put(rule)
+        look_at(world, aborted, 120)
+
+        assert Verdict.STILL_ROUTED is known(aborted.cluster).verdict
+
+    def test_without_its_canary_the_alert_s_words_count(self, flagger_of: FlaggerOf) -> None:
+        world = flagger_of()
+        aborted = told(world)
+        world.mesh.cluster.lose(world.flagger.canary)
+        look_at(world, aborted, 120)
+
+        assert Verdict.STILL_ROUTED is known(aborted.cluster).verdict
+
+    @pytest.mark.parametrize("verifies", [True, False])
+    def test_nothing_is_counted_as_not_verified(self, flagger_of: FlaggerOf, verifies: bool) -> None:
+        world = flagger_of()
+        world.more = {"verifies": verifies}
+        told(world)
+
+        assert world.mesh.record.status.verification is None
+        body, _ = world.mesh.metrics.render()
+        assert b'{verdict="NotVerified"} 1.0' not in body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
@@ -10,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
+from remediator.cli.by_hand_target import meant, read_meant
 from remediator.cli.by_hand_view import (
     Preview,
+    question,
     result_json,
     say_preview,
     say_row,
@@ -32,11 +32,12 @@ from remediator.cli.requester import requester
 from remediator.cli.situation import SYNC_DEADLINE_S, await_sync
 from remediator.cluster.failures import Unserved
 from remediator.cluster.local import LocalCluster
-from remediator.cluster.port import Cluster, Snapshot
+from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, Conflict, InputError, NotFound, Retriable, Unavailable
 from remediator.guards import alert_age, evidence, lever, switch
 from remediator.guards.verdict import Verdict, against
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
+from remediator.owners import Lever
 from remediator.pipeline.by_hand import Agreed, Settled, Wish, plan_by_hand
 from remediator.pipeline.carrying import send
 from remediator.pipeline.drafting import draft, granted, key_of, stamped
@@ -46,16 +47,12 @@ from remediator.pipeline.tools import Limits, Tools
 from remediator.pipeline.undoing import retry_words
 from remediator.records.journal import Journal
 from remediator.records.model import Request
-from remediator.traffic.virtualservice import KIND
 
 _ADVICE = "check --kubeconfig and --context"
 _ANSWER_DEADLINE_S = 3.0
 _PAUSE_S = 0.2
 _ALERTS_ONLY = (alert_age.GUARD, evidence.GUARD, switch.GUARD)
 """Guards that ask about an alert, or whether the service may act by itself: they say nothing to a person."""
-_MOST_NAMED = 5
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-"""What can name a namespace or an object; nothing else is put into a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ def act(context: click.Context, target: str, wish: Callable[[Request], Wish], va
     how = How(values.pop("yes"), values.pop("dry_run"), values.pop("output"))
     if not (how.for_a_person or how.yes or how.dry_run):
         raise InputError(f"-o {how.output} asks nobody; give --yes or --dry-run with it")
-    ref = _ref(target, values.pop("namespace"))
+    ref = meant(target, values.pop("namespace"))
     with opened(values) as place:
         _await(place.cluster, ref, recorded=not how.dry_run)
         return _Act(context, place, ref, asked, how).run()
@@ -141,19 +138,6 @@ def _probe(cluster: Cluster, ref: TargetRef, *, recorded: bool) -> None:
         next(iter(cluster.ledger.listed(ref.namespace)), None)
 
 
-def _ref(target: str, namespace: str | None) -> TargetRef:
-    home, slash, name = target.rpartition("/")
-    if slash and namespace not in (None, home):
-        raise InputError(f"{target} and -n {namespace} contradict each other; give one of them")
-    home = home if slash else namespace or ""
-    if not slash and namespace is None:
-        raise InputError(f"{target!r} is in which namespace? Give NAMESPACE/NAME, or -n NAMESPACE")
-    if not (_NAME.fullmatch(home) and _NAME.fullmatch(name)):
-        whole = target if slash else f"{home}/{name}"
-        raise InputError(f"{whole!r} names no VirtualService; give NAMESPACE/NAME")
-    return TargetRef(KIND, home, name)
-
-
 @dataclass(frozen=True, slots=True)
 class _Act:
     context: click.Context
@@ -168,14 +152,13 @@ class _Act:
         if isinstance(planned, Settled):
             return self._settled(planned)
         preview = self._preview(planned)
-        if self.how.dry_run:
+        if self.how.dry_run and not planned.canary:  # Flagger asks: nothing is sent
             self._try(planned, preview.record.name)
         if self.how.for_a_person:
             say_preview(console(), preview)
         if self.how.dry_run:
             return self._tried(preview)
-        question = f"Abort {planned.rollout}?" if planned.rollout else f"Change {self.ref}?"
-        if not self.how.yes and not _confirmed(question):
+        if not self.how.yes and not _confirmed(question(planned)):
             say(console(), "Nothing was changed.")
             return 1
         return self._done(planned, preview)
@@ -187,13 +170,13 @@ class _Act:
             raise Conflict(f"{error}; run it again") from error
 
     def _planned(self) -> Agreed | Settled:
-        return plan_by_hand(_read(self.place.cluster, self.ref), self.wish, _now())
+        return plan_by_hand(read_meant(self.place.cluster, self.ref), self.wish, _now())
 
     def _preview(self, work: Agreed) -> Preview:
         first = granted(work)[0]
         record = draft(work, first, key_of(work, first).name(), first.alert.starts_at)
         # A dry run makes no record, so there is no name to be shown; and where another writes, nobody writes it there.
-        bare = work.proposal.patch if self.how.dry_run or work.rollout else None
+        bare = work.proposal.patch if self.how.dry_run or work.lever is not Lever.PATCH else None
         patch = bare or stamped(work, record.name)
         source = "file" if isinstance(self.place.cluster, LocalCluster) else "live"
         return Preview(work, record, patch, source, *self._opinions(work))
@@ -220,28 +203,38 @@ class _Act:
         return 1
 
     def _tried(self, preview: Preview) -> int:
+        tried = "Flagger would be told" if preview.work.canary else "this would be accepted"
         if self.how.for_a_person:
-            say(console(), ("Dry run: this would be accepted. Nothing was changed.", "bold"))
+            say(console(), (f"Dry run: {tried}. Nothing was changed.", "bold"))
         else:
-            row = preview.row(Outcome.OBSERVED, Reason.DRY_RUN, "dry run, nothing was changed; it would be accepted")
+            row = preview.row(Outcome.OBSERVED, Reason.DRY_RUN, f"dry run, nothing was changed; {tried}")
             emit(result_json(preview, row, None), self.how.output)
         return CHANGES
 
     def _done(self, work: Agreed, preview: Preview) -> int:
         row = _worst(execute(work, self._tools(work)))
-        is_done = row.outcome is Outcome.APPLIED
-        undo = is_done and row.reason is Reason.PATCHED and row.remediation
-        command = self.place.command(self.context, "undo", f"{self.ref.namespace}/{row.remediation}") if undo else None
-        is_good = row.outcome in (Outcome.APPLIED, Outcome.UNCHANGED)
+        undo = row.outcome is Outcome.APPLIED and row.reason is Reason.PATCHED
+        command = self._command("undo", row) if undo and row.remediation else None
+        is_good = row.outcome in (Outcome.APPLIED, Outcome.PLANNED, Outcome.UNCHANGED)
         if not is_good:
             tell_refusal(self.ref, row.outcome, row.reason, row.message)
         if self.how.for_a_person:
-            say_row(console(), row, command, retry_words(preview.record) if is_done else "")
+            otherwise = retry_words(preview.record) if row.outcome is Outcome.APPLIED else ""
+            say_row(console(), row, self._following(row, command), otherwise)
         else:
             emit(result_json(preview, row, command), self.how.output)
         if row.reason is Reason.CHANGED_SINCE and self.how.for_a_person:
             self._show_again()
         return 0 if is_good else 1
+
+    def _command(self, verb: str, row: AlertOutcome) -> str:
+        return self.place.command(self.context, verb, f"{self.ref.namespace}/{row.remediation}")
+
+    def _following(self, row: AlertOutcome, command: str | None) -> tuple[str, str] | None:
+        """What to type next, and why."""
+        if row.outcome is Outcome.PLANNED:
+            return "Whether Flagger did it:", self._command("show", row)
+        return ("Undo it with:", command) if command else None
 
     def _tools(self, work: Agreed) -> Tools:
         cluster = self.place.cluster
@@ -277,20 +270,6 @@ def _confirmed(question: str) -> bool:
         click.echo(err=True)  # behind the question, which has no end of line yet
         say(console(), "Nothing was changed.")
         raise
-
-
-def _read(cluster: Cluster, ref: TargetRef) -> Snapshot:
-    try:
-        return cluster.read(ref)
-    except NotFound as error:
-        names = [f"{each.routing.ref.namespace}/{each.routing.ref.name}" for each in cluster.routing()]
-        wanted = f"{ref.namespace}/{ref.name}"
-        near = get_close_matches(wanted, names, n=_MOST_NAMED) or [
-            name for name in names if name.endswith(f"/{ref.name}") or name.startswith(f"{ref.namespace}/")
-        ]
-        listed = ", ".join(near[:_MOST_NAMED]) + (", …" if len(near) > _MOST_NAMED else "")
-        hint = f"did you mean {listed}?" if near else f"of the {len(names)} that are there, none has a name like it"
-        raise InputError(f"there is no {ref}; {hint}") from error
 
 
 def _now() -> datetime:

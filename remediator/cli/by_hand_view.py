@@ -13,9 +13,12 @@ from remediator.cli.render import STYLES, diff, say, say_diff, visible
 from remediator.guards.verdict import Verdict
 from remediator.outcome import AlertOutcome, Outcome, Reason, TargetRef
 from remediator.owners import Lever
+from remediator.owners.rollback import advice, asks_here
 from remediator.pipeline.by_hand import Agreed, Settled, Wish
 from remediator.policies.model import Action, MirrorScope
+from remediator.policies.quantities import format_duration
 from remediator.records.model import Remediation
+from remediator.records.rollback import rollback_json
 from remediator.traffic import undo
 from remediator.traffic.patch import Operation, Patch
 from remediator.traffic.suspect import Suspect
@@ -87,9 +90,24 @@ def say_preview(out: Console, preview: Preview) -> None:
     say(out)
 
 
+def question(work: Agreed) -> str:
+    """What a person says yes or no to."""
+    if work.canary is not None:
+        return f"Have Flagger roll back {work.canary}?"
+    return f"Abort {work.rollout}?" if work.rollout else f"Change {work.ref}?"
+
+
 def _say_lever(out: Console, preview: Preview) -> None:
     """Print whose lever is pulled, where a patch of the object would not stay, and what else that ends."""
-    rollout = preview.work.rollout
+    rollout, canary, rollback = preview.work.rollout, preview.work.canary, preview.record.intent.rollback
+    if canary is not None and rollback is not None:
+        says = (
+            f" (checksum {rollback.checksum}): it asks once an interval ({format_duration(canary.interval)}), and then"
+        )
+        say(out, "By Flagger's rollback of ", (str(canary), "bold"), f"{says} makes this of the object.")
+        say(out, "The service that it asks has to run: nothing is sent from here.")
+        if not asks_here(canary):
+            say(out, ("It may never ask", "bold yellow"), f": {advice(canary)}.")
     if rollout is not None:
         says = ": its whole update ends, and its controller makes this of the object."
         say(out, "By the abort of ", (str(rollout), "bold"), says)
@@ -124,22 +142,23 @@ def tell_refusal(ref: TargetRef, outcome: Outcome, reason: Reason, message: str)
     click.echo(f"error: {ref}: {outcome.value} ({reason.value}): {visible(message)}", err=True)
 
 
-def say_row(out: Console, row: AlertOutcome, command: str | None, otherwise: str = "") -> None:
+def say_row(out: Console, row: AlertOutcome, following: tuple[str, str] | None, otherwise: str = "") -> None:
     """Print how it ended, if well, and its record.
 
     Args:
-        command: takes it back.
+        following: what to type next: why, and the command.
         otherwise: how it is taken back where no command does.
     """
     verdict = (f"{row.outcome.value} ({row.reason.value})", STYLES[row.outcome])
     if row.outcome is Outcome.APPLIED:
         say(out, verdict, ", as shown.")
-    elif row.outcome is Outcome.UNCHANGED:
+    elif row.outcome in (Outcome.UNCHANGED, Outcome.PLANNED):
         say(out, verdict, f": {row.message}")
     if row.remediation:
         say(out, "Record: ", (f"{row.target.namespace}/{row.remediation}" if row.target else row.remediation, "bold"))
-    if command:
-        say(out, "Undo it with:")
+    if following:
+        why, command = following
+        say(out, why)
         say(out, f"  {command}")
     elif otherwise:
         say(out, otherwise)
@@ -169,6 +188,7 @@ def result_json(preview: Preview, row: AlertOutcome, command: str | None) -> dic
         "lever": intent.lever.value,
         "patch": list(preview.sent),
         "undo": list(preview.undo),
+        "rollback": rollback_json(intent.rollback) if intent.rollback else None,
         "remediation": row.remediation,
         "undoCommand": command,
     }
@@ -192,6 +212,7 @@ def _json(ref: TargetRef, action: Action, ended: tuple[Outcome, Reason, str]) ->
         "lever": None,
         "patch": [],
         "undo": [],
+        "rollback": None,
         "remediation": None,
         "undoCommand": None,
     }

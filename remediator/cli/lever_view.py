@@ -7,7 +7,7 @@ from datetime import UTC
 from remediator.owners import Lever
 from remediator.pipeline.undoing import retry_words
 from remediator.records.model import Intent, Remediation
-from remediator.records.offers import offered_until
+from remediator.records.offers import offered_until, take_back_words
 
 
 def by_lever(intent: Intent) -> str:
@@ -22,5 +22,5 @@ def no_way_back(record: Remediation) -> str:
     until = offered_until(record)
     if until is not None:
         at = until.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return f"Flagger is told to roll back as soon as it asks, until {at}."
+        return f"Flagger is told to roll back as soon as it asks, until {at}; {take_back_words(record)}."
     return "" if record.intent.lever is Lever.PATCH else f"An undo is refused: {retry_words(record)}"

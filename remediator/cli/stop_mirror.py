@@ -31,6 +31,7 @@ def stop_mirror(
     as an alert's would be, under the policy `manual`, and `undo` takes it back. Weights stay; `rollback` takes those.
 
     What a Rollout of Argo's drives is not patched but aborted, which ends its whole update; only while it is updating.
+    What Flagger drives it rolls back itself, once it asks the service, which has to run; `show` says whether it did.
 
     \b
     Exit codes: 0 done, or nothing to do; 1 refused, failed or not confirmed; 2 --dry-run would change something;

@@ -34,6 +34,7 @@ _TONES: Final = {
     NoticeKind.HOLD_LOST: Tone.FAILURE,
     NoticeKind.STILL_RECEIVING: Tone.FAILURE,
     NoticeKind.STILL_ROUTED: Tone.FAILURE,
+    NoticeKind.LEVER_NOT_PULLED: Tone.FAILURE,
     NoticeKind.NOT_RECOVERED: Tone.FAILURE,
     NoticeKind.FAILED: Tone.FAILURE,
     NoticeKind.DENIED: Tone.WARNING,

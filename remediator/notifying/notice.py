@@ -63,7 +63,8 @@ class Notice:
         by_hand: tuple[str, ...] = ()
         if self.kind is NoticeKind.HOLD_LOST and self.target is not None and self.target.kind == KIND:
             by_hand = (f"rollback {self.target.namespace}/{self.target.name} --suspect VERSION",)
-        verbs = ("show", *_NEXT.get(self.kind, ())) if self.record else ()
+        following = _INSTEAD.get(self.reason, _NEXT.get(self.kind, ()))
+        verbs = ("show", *following) if self.record else ()
         return tuple(f"remediator {each}" for each in (*(f"{verb} {self.record}" for verb in verbs), *by_hand))
 
 
@@ -73,6 +74,8 @@ _NEXT: Final[Mapping[NoticeKind, tuple[str, ...]]] = {
     NoticeKind.HELD: ("release",),
     NoticeKind.NOT_RECOVERED: ("undo",),
 }
+_INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {Reason.ABORTED.value: (), Reason.ROLLED_BACK.value: ("release",)}
+"""By the reason: what a driver has taken away no undo puts back."""
 
 
 def of_event(event: Event) -> Notice | None:

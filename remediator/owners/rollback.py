@@ -17,6 +17,8 @@ from remediator.traffic.suspect import Refusal
 
 ON_TRIAL: Final = ("Progressing", "WaitingPromotion")
 """The phases in which Flagger asks. In `Waiting` it asks `confirm-rollout` alone, before there is any traffic."""
+PROMOTED: Final = ("Promoting", "Finalising", "Succeeded")
+"""The phases in which the revision that was on trial becomes the primary, or is it."""
 HOOK_PATH: Final = "/flagger/rollback"
 
 _OTHER_PHASES: Final = {
@@ -55,9 +57,14 @@ def over(canary: Canary) -> str | None:
     return f"{canary} is {canary.phase or 'not initialized'}: {why}"
 
 
+def asks_here(canary: Canary) -> bool:
+    """Whether a Canary asks at an address that may be ours."""
+    return any(HOOK_PATH in url for url in canary.rollback_urls)
+
+
 def advice(canary: Canary) -> str:
     """What to add to a Canary that does not ask here, or what else may keep it from asking."""
-    if not any(HOOK_PATH in url for url in canary.rollback_urls):
+    if not asks_here(canary):
         asks = "has no webhook of type rollback" if not canary.rollback_urls else "asks elsewhere"
         return (
             f"{canary} {asks}: add one to its spec.analysis.webhooks (type: rollback, "

@@ -17,6 +17,7 @@ from remediator.errors import InputError
 from remediator.guards import lever
 from remediator.guards.verdict import Verdict
 from remediator.outcome import Outcome, Reason
+from remediator.owners import Lever
 from remediator.pipeline.idling import taking_away
 from remediator.pipeline.meaning import Names
 from remediator.pipeline.preparation import Case, Work, plan_work
@@ -87,9 +88,9 @@ class Agreed(Work):
 
     @property
     def remaining(self) -> tuple[str, ...]:
-        """What the suspects get that is not taken by this, as a person reads it. What the abort of a Rollout leaves,
-        its controller decides."""
-        return () if self.rollout else tuple(remaining(self))
+        """What the suspects get that is not taken by this, as a person reads it. What is left by the abort of a Rollout
+        or by Flagger, their controllers decide."""
+        return tuple(remaining(self)) if self.lever is Lever.PATCH else ()
 
 
 _MOVED = "the object has changed since this was shown, and what would be changed with it. Now it would be: {}"
@@ -174,10 +175,10 @@ class _Asking:
         done = taking_away(work)
         if done is not None:
             return Settled(Outcome.UNCHANGED, done)
-        if not work.leverage.allows:
-            return Settled(Outcome.DENIED, _of(work.leverage))
         if work.proposal.patch is None:
             return Settled(Outcome.UNCHANGED, Refusal(Reason.NOT_EXPOSED, self._idle(suspects)), work.remaining)
+        if not work.leverage.allows:
+            return Settled(Outcome.DENIED, _of(work.leverage))
         return work
 
     def _refusal(self, work: Work) -> Refusal | None:
@@ -271,7 +272,10 @@ def _of(verdict: Verdict) -> Refusal:
 
 
 def _sent(work: Work) -> tuple[Any, ...]:
-    """What a person agrees to: the update that is aborted, at whatever step it is; else each edit."""
+    """What a person agrees to: the update that is aborted, or the revision that Flagger rolls back, at whatever step it
+    is; else each edit."""
+    if work.canary is not None:
+        return work.canary.name, work.canary.checksum
     return work.rollout.abort if work.rollout else tuple(_touched(work))
 
 

@@ -59,7 +59,8 @@ def draft(work: Work, first: Case, name: str, now: datetime) -> Remediation:
     others = [case for case in granted(work) if case is not first]
     intent = replace(
         _intent(work, first, now),
-        actions=tuple(each for each in first.policy.actions if not rollout or each in taken(patch.operations)),
+        # A patch tells what it took. Of what a driver takes, this is what had something to be taken.
+        actions=tuple(a for a in first.policy.actions if lever is Lever.PATCH or a in taken(patch.operations)),
         changes=work.proposal.plan.changes,
         lever=lever,
         patch=tuple(patch.operations) if lever is Lever.PATCH else rollout.abort if rollout else (),

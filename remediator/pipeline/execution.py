@@ -21,7 +21,7 @@ from remediator.pipeline.carrying import Carrying, Moved, tell
 from remediator.pipeline.drafting import draft, granted, key_of
 from remediator.pipeline.endings import ENDINGS, Rows, ended, failed, joined, spoken_for
 from remediator.pipeline.idling import conclude_idle, taking_away
-from remediator.pipeline.offering import lasting, offered_by, rolled_back, standing
+from remediator.pipeline.offering import is_at_its_driver, lasting, offered_by, rolled_back, standing
 from remediator.pipeline.overruling import (
     agreed,
     answered,
@@ -130,8 +130,8 @@ class _Execution:
         """From the plan to the end. Raises _Again where the object has to be looked at first."""
         self._obey_people()
         aborted = taking_away(self._work) or rolled_back(self._work, self._tools)
-        if not self._looked and (aborted or self._work.rollout):
-            raise _Again  # what a Rollout is at, only it itself tells
+        if not self._looked and (aborted or is_at_its_driver(self._work)):
+            raise _Again
         if aborted is not None:
             return self._idle(aborted)
         self._obey_guards()

@@ -14,7 +14,7 @@ from remediator.pipeline.trials import rollback_of
 from remediator.policies.model import Mode
 from remediator.policies.quantities import format_duration
 from remediator.records.model import Remediation
-from remediator.records.offers import condemns, is_offered, trial_of
+from remediator.records.offers import condemns, offered_until, trial_of
 from remediator.traffic.suspect import Refusal
 
 
@@ -32,6 +32,12 @@ def offering(ending: Ending, work: Work) -> Ending:
     return ending
 
 
+def is_at_its_driver(work: Work) -> bool:
+    """Whether it has to be looked at what the driver is at before anything is done: only a Rollout itself tells, and a
+    Canary may be at another revision since a person was shown this one, of which no patch would give notice."""
+    return work.rollout is not None or (work.canary is not None and any(case.request for case in work.cases))
+
+
 def rolled_back(work: Work, tools: Tools) -> Refusal | None:
     """Why nothing more is to be done: Flagger has been told to roll this very revision back, and is told so again."""
     bounds, now = tools.guarding.bounds, tools.journal.now()
@@ -46,11 +52,19 @@ def standing(work: Work, tools: Tools) -> list[tuple[Remediation, list[Case]]]:
     """The offer that stands for the same revision, with the cases that its alerts have not brought: they need none of
     their own."""
     if work.mode is Mode.ENFORCE:
-        for record in filter(is_offered, _of_this_trial(work, tools)):
-            others = [case for case in granted(work) if firing_of(case) not in record.intent.firings]
-            if others:
+        for record in _of_this_trial(work, tools):
+            until = offered_until(record)
+            others = [case for case in granted(work) if _is_met(case, record)]
+            if others and until is not None and tools.journal.now() < until:
                 return [(record, others)]
     return []
+
+
+def _is_met(case: Case, record: Remediation) -> bool:
+    """Whether the offer of another's record does for a case: not an alert's for a person, for guards may keep Flagger
+    from being told by that."""
+    is_another = firing_of(case) not in record.intent.firings
+    return is_another and (case.request is None or record.intent.request is not None)
 
 
 def offered_by(record: Remediation) -> Refusal:

@@ -16,6 +16,7 @@ from remediator.records.events import Event
 from remediator.records.journal import Journal
 from remediator.records.ledger import Ledger
 from remediator.records.model import Phase, Release, Remediation, Request
+from remediator.records.offers import is_offered, take_back_words
 from remediator.traffic.suspect import Refusal
 
 RELEASE: Final = "Release"
@@ -66,7 +67,12 @@ def _not_needed(record: Remediation) -> Released:
     if before is not None:
         message = f"{name} was released before by {before.request.by} at {before.at.isoformat(timespec='seconds')}"
         return Released(record, Outcome.UNCHANGED, Reason.RELEASED, message)
-    return Released(record, Outcome.DENIED, Reason.NOT_APPLIED, f"{name} is {phase}: {_WHY_NOT[phase]}")
+    why = (
+        f"Flagger is told to roll back once it asks; {take_back_words(record)}"
+        if is_offered(record)
+        else _WHY_NOT[phase]
+    )
+    return Released(record, Outcome.DENIED, Reason.NOT_APPLIED, f"{name} is {phase}: {why}")
 
 
 _NOTHING = "it took no traffic from anybody, so there is nothing to release"

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +30,7 @@ from remediator.pipeline.held import Held
 from remediator.pipeline.rows import row_of
 from remediator.pipeline.shell import Pipeline
 from remediator.pipeline.telling import announce
+from remediator.policies.model import PolicySet
 from remediator.policies.quantities import format_duration
 from remediator.records.events import Event
 from remediator.records.journal import Journal
@@ -141,12 +143,16 @@ class Rollbacks:
 
     def _against(self, record: Remediation) -> Refusal | None:
         """Why Flagger is not told after all: the object is another one by now, or a guard is against it."""
-        pipeline = self._pipeline
-        live = pipeline.cluster.find(record.intent.target.ref)
+        pipeline, ref = self._pipeline, record.intent.target.ref
+        live = pipeline.cluster.find(ref)
         policies = pipeline.policies.current().policies
-        held = Held.on(live, record, (), policies, pipeline.ceiling) if live else None
+        held = Held.on(live, _whole(record, policies), (), policies, pipeline.ceiling) if live else None
         if held is None:
-            return Refusal(Reason.NOT_EXPOSED, f"{record.intent.target.ref} is gone, or another object by now")
+            return Refusal(Reason.NOT_EXPOSED, f"{ref} is gone, or another object by now")
+        if record.intent.request is not None:
+            return None  # no guard binds a person, who has seen what they say
+        if not held.exposes:
+            return Refusal(Reason.NOT_EXPOSED, f"{ref} sends nothing at present that would have to be taken away")
         return held.forbidden(pipeline.guarding)
 
     # -- Flagger does not ask
@@ -220,11 +226,21 @@ def unasked(record: Remediation, canary: Canary | None) -> tuple[Outcome, Conclu
     why = over(canary)
     if why is not None:
         return Outcome.DENIED, Conclusion(Phase.FAILED, Reason.NOTHING_TO_ABORT, f"Flagger did not ask before {why}")
+    again = "The next delivery of the alert offers it again"
+    if record.intent.request is not None:
+        again = "Nobody offers it again by itself: do so by the same command"
     message = (
-        f"Flagger did not ask within {format_duration(rollback.within)}, three intervals. {advice(canary)}. "
-        "The next delivery of the alert offers it again"
+        f"Flagger did not ask within {format_duration(rollback.within)}, three intervals. {advice(canary)}. {again}"
     )
     return Outcome.DENIED, Conclusion(Phase.FAILED, Reason.LEVER_NOT_PULLED, message)
+
+
+def _whole(record: Remediation, policies: PolicySet) -> Remediation:
+    """The record with all that its policy takes: what it had to take when it was written may be another part of that,
+    as a mirrored canary gets weight at a later step."""
+    intent = record.intent
+    policy = next((each for each in policies.policies if each.name == intent.policy.name), None)
+    return replace(record, intent=replace(intent, actions=policy.actions)) if policy else record
 
 
 def _canary(record: Remediation) -> str:

@@ -17,6 +17,7 @@ from remediator.errors import ClusterError, NotFound
 from remediator.guards.situation import Bounds
 from remediator.metrics import Brakes, Metrics
 from remediator.outcome import AlertOutcome, Outcome, Reason
+from remediator.owners import Lever
 from remediator.pipeline import approving, releasing
 from remediator.pipeline.approving import Answered
 from remediator.pipeline.busy import Busy
@@ -253,7 +254,7 @@ class Pipeline:
         age = (self.clock.now() - min(case.alert.starts_at for case in granted(work))).total_seconds()
         self.metrics.patched(self.clock.seconds() - begun, max(age, 0.0))
         # What a driver was asked to take away is seen in the routes, by whoever looks.
-        if not self.verifies and work.rollout is None:
+        if not self.verifies and work.lever is Lever.PATCH:
             self.metrics.verification(VerificationVerdict.NOT_VERIFIED)
 
     def _tell(self, notification: Notification, rows: tuple[AlertOutcome, ...], begun: float) -> None:

@@ -22,6 +22,7 @@ from remediator.pipeline.telling import announce, undo_event
 from remediator.records.journal import Journal
 from remediator.records.ledger import Ledger
 from remediator.records.model import Phase, Remediation, Request, Undoing
+from remediator.records.offers import is_offered, take_back_words
 from remediator.traffic import undo as way_back
 from remediator.traffic import virtualservice
 from remediator.traffic.exposure import Facts
@@ -121,6 +122,8 @@ class _Undo:
             message = (
                 f"{record.name} is {record.status.phase}: it changed nothing{yet}, so there is nothing to put back"
             )
+            if is_offered(record):
+                message += f". Flagger is told to roll back once it asks: {take_back_words(record)}"
             return Ending(record, Outcome.UNCHANGED, Reason.NOT_APPLIED, message)
         return self._put_back(record, live)
 

@@ -50,5 +50,6 @@ def _left(live: Snapshot | None, record: Remediation, course: Course) -> list[st
     intent = record.intent
     if live is None or live.routing.uid != intent.target.uid:
         return []
-    asked = Withdrawal(intent.suspects, course.question.sides, intent.patch)
-    return still_sent(asked, live.routing, Facts(live.routing.ref.namespace, live.rules), live.driving.rollouts)
+    trial = (intent.rollback.canary, intent.rollback.checksum) if intent.rollback else None
+    asked = Withdrawal(intent.suspects, course.question.sides, intent.patch, trial)
+    return still_sent(asked, live.routing, Facts(live.routing.ref.namespace, live.rules), live.driving)

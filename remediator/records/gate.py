@@ -10,7 +10,7 @@ from typing import Final
 from remediator.policies.model import Mode
 from remediator.records.images import Images
 from remediator.records.model import Phase, Remediation
-from remediator.records.offers import acts, trial_of
+from remediator.records.offers import acts, is_offered, take_back_words, trial_of
 from remediator.records.rollback import Trial
 from remediator.traffic.hosts import Host
 from remediator.traffic.suspect import Suspect
@@ -71,6 +71,8 @@ class Bar:
     @property
     def remedy(self) -> str:
         """What a person does who knows better."""
+        if is_offered(self.record):
+            return f"wait until Flagger asks; {take_back_words(self.record)}"
         return _REMEDIES[self.record.status.phase].format(self.record)
 
 

@@ -50,6 +50,11 @@ def condemns(record: Remediation, now: datetime, known_bad: timedelta | None) ->
     return told and (known_bad is None or applied_at is None or now < applied_at + known_bad)
 
 
+def take_back_words(record: Remediation) -> str:
+    """How an offer to Flagger is taken back before it asks."""
+    return f"to take that back before, kubectl delete rem {record.name} -n {record.namespace}"
+
+
 def _stands(record: Remediation) -> bool:
     """Whether no person says otherwise."""
     return not (record.taken_back or record.refused or record.status.release)

@@ -470,7 +470,9 @@ def labelled(spec: Json, namespace: str) -> Json:
     return spec
 
 
-@pytest.mark.parametrize("values", [at("alertmanagerConfig.enabled", False), at("alertmanagerConfig.labelAlerts", False)])
+@pytest.mark.parametrize(
+    "values", [at("alertmanagerConfig.enabled", False), at("alertmanagerConfig.labelAlerts", False)]
+)
 def test_the_rules_are_those_of_the_files(values: Json) -> None:
     found = {each["metadata"]["name"]: each["spec"] for each in of_kind(render(values), "PrometheusRule")}
     assert shipped_rules() == found
