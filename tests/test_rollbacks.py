@@ -207,6 +207,12 @@ class TestOneAlert:
         world.mesh.cluster.edit(TargetRef("VirtualService", "shop", "reviews"), silent, indexed=True)
         assert [("Unchanged", "NotExposed")] == world.fire()
         assert [("Planned", "None")] == world.ends
+        assert 404 == world.ask()
+        world.mesh.cluster.edit(
+            TargetRef("VirtualService", "shop", "reviews"),
+            lambda body: body["spec"]["http"][0].update(route=by_host(reviews_primary=90, reviews_canary=10)),
+            indexed=True,
+        )
         assert 200 == world.ask()
 
     def test_that_its_alert_goes_on_is_noted_once_a_minute(self, world_of: WorldOf) -> None:
