@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from remediator.cluster.local import LocalCluster
 from remediator.errors import Forbidden
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.owners import Rollout, Trial, Update, read_rollout, told, with_stable
-from remediator.traffic.hosts import Host
+from remediator.traffic.hosts import Host, resolve
+from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import POD_HASH, DestinationRule, Rules, Subset
 from tests.builders import (
     Json,
@@ -179,6 +181,17 @@ def test_another_rollout_s_rule_is_left_alone() -> None:
     given = rules(canary={POD_HASH: "new"}, stable={POD_HASH: "old"})
 
     assert given == told(given, (driver,))
+
+
+def test_what_is_not_read_stays_unknown() -> None:
+    """Where some namespaces alone are watched, a Rollout once made of its rules such as are all that there are: a
+    subset of a service elsewhere then passed for one that nobody defines, and its name for its version."""
+    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), trial=Trial("v2", "v1"))
+    given = replace(rules(canary={POD_HASH: "new"}), sight=Sight.of(("shop",), "mesh-root"))
+    found = told(given, (driver,))
+
+    assert given.sight == found.sight
+    assert frozenset({None}) == found.versions(resolve("reviews.bank.svc.cluster.local", "shop"), "v2", "shop")
 
 
 HASHES = st.sampled_from(["", "a", "b", "c"])
