@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from remediator.cli.main import program
 from remediator.cluster.local import LocalCluster
-from remediator.errors import Forbidden
+from remediator.errors import Forbidden, NotFound, Unavailable
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.owners import Rollout, Trial, Update, read_rollout, told, with_stable
 from remediator.traffic.hosts import Host, resolve
@@ -263,6 +263,20 @@ def test_a_permission_that_is_missing_leaves_the_version_unknown() -> None:
 
     server: Any = Server()
     assert Trial("v2") == rollout_at(server, "/rollout").trial
+
+
+def test_a_rollout_that_is_gone_is_not_taken_for_the_routing_object() -> None:
+    """The index still has it. NotFound would say that the VirtualService is gone, and that was the end of the alert."""
+    from remediator.cluster.trial import is_still, rollout_at
+
+    class Server:
+        def get(self, *_: object, **__: object) -> Json:
+            raise NotFound("rollouts reviews is not there")
+
+    server: Any = Server()
+    with pytest.raises(Unavailable, match="the index has not heard of that yet"):
+        rollout_at(server, "/rollout")
+    assert not is_still(server, "/rollout", read_rollout(updated()))
 
 
 @pytest.mark.parametrize("source", ["-f", "--manifests"])
