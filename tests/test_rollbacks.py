@@ -25,6 +25,7 @@ from remediator.pipeline.housekeeping import Housekeeping
 from remediator.pipeline.rollbacks import Rollbacks, unasked
 from remediator.policies.model import Mode
 from remediator.records.gate import Candidate, judge
+from remediator.records.ledger import head
 from remediator.records.model import Approval, Phase, Remediation, Request
 from remediator.traffic.hosts import Host
 from tests.builders import Json, alert, by_host, flagger_canary, labels, managed, virtual_service
@@ -450,6 +451,22 @@ class TestFlaggerDoesNotAsk:
         Housekeeping(world.mesh.cluster, None, lambda: NOW + timedelta(minutes=world.mesh.minutes)).tidy()
         assert [("Planned", "None")] == world.ends
         assert 200 == world.ask()
+
+    def test_an_index_that_has_not_heard_of_the_answer_makes_nobody_say_that_flagger_did_not_ask(
+        self, world: World
+    ) -> None:
+        """Flagger asked another replica at the last moment; an Event, and a message to people, said the contrary."""
+        world.fire()
+        (old,) = world.mesh.records
+        assert 200 == world.ask()
+        ledger = world.mesh.cluster.ledger
+        ledger.offered = lambda: (head(old),)  # type: ignore[method-assign]
+        ledger.get = lambda namespace, name: old  # type: ignore[method-assign]
+        world.after(60)
+        world.look()
+
+        assert [("Applied", "RolledBack")] == world.ends
+        assert "LeverNotPulled" not in [each.reason for each in ledger.events.values()]
 
     def test_two_replicas_end_it_once(self, world: World) -> None:
         world.fire()
