@@ -299,6 +299,10 @@ class FakeLedger:
         found = ((moments(each).unverified_at, each) for each in self._indexed())
         return tuple(head(each) for at, each in found if at is not None and at > since)
 
+    def unidentified(self, since: datetime) -> tuple[Head, ...]:
+        found = ((moments(each).unidentified_at, each) for each in self._indexed())
+        return tuple(head(each) for at, each in found if at is not None and at > since)
+
     def holding(self, now: datetime) -> tuple[Head, ...]:
         return tuple(head(each) for each in self._indexed() if is_held(each, now))
 

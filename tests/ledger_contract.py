@@ -527,6 +527,22 @@ class LedgerContract:
         assert [("shop", "gone")] == [each.key for each in world.ledger.unverified(NOON)]
         assert gone == world.bare.read("shop", "gone").status.verification
 
+    def test_knows_of_which_suspects_the_images_are_not_known(self, world: LedgerWorld) -> None:
+        """Also of a patch that nobody verifies; and no more once a person says otherwise."""
+        unasked = Verification(VerificationVerdict.NOT_VERIFIED, LATE, concluded_at=LATE)
+        known, released = Images(LATE), Release(Request("ann"), LATE)
+        for late, name, more in (
+            (0, "old", {}), (60, "new", {"verification": unasked}), (70, "known", {"images": known}),
+            (80, "released", {"release": released}),
+        ):  # fmt: skip
+            applied = replace(APPLIED, applied_at=NOON + timedelta(seconds=late), **more)
+            world.ledger.conclude(replace(world.ledger.create(record(name)), status=applied))
+        world.eventually(lambda: [("shop", "new")] == [each.key for each in world.ledger.unidentified(NOON)])
+
+        made = world.ledger.read("shop", "new")
+        world.ledger.conclude(replace(made, status=replace(made.status, images=known)))
+        world.eventually(lambda: () == world.ledger.unidentified(NOON))
+
     def test_knows_the_last_change_of_a_routing_object(self, world: LedgerWorld) -> None:
         """Undone or not; what was refused, or only observed, is none."""
         assert None is world.ledger.latest("uid-1")

@@ -17,13 +17,14 @@ import yaml
 from flask.testing import FlaskClient
 
 from remediator.errors import NotSynced, Unavailable
+from remediator.logs import JsonLines
 from remediator.metrics import Metrics
 from remediator.owners import Canary, read_canary
 from remediator.owners.checksum import checksum
 from remediator.owners.rollback import HOOK_PATH
 from remediator.web.auth import hook_token
 from tests.builders import Json, flagger_canary
-from tests.web_fakes import FakeRollbacks, House, token_file
+from tests.web_fakes import FakeCluster, FakeLedger, FakeRollbacks, House, token_file
 
 HOOK = "/flagger/rollback"
 PAGE = Path(__file__).parents[1] / "docs" / "flagger.md"
@@ -143,6 +144,23 @@ class TestTokens:
         with caplog.at_level(logging.DEBUG):
             guarded.post(f"{HOOK}/guess", json=ASKED)
         assert "guess" not in "".join(str(vars(line)) for line in caplog.records)
+
+    @pytest.mark.parametrize("path", [HOOK, "/api/v1/gate"])
+    def test_nor_is_it_with_a_bug(self, tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
+        """Flask names the whole path of the request in its log, where the token is the last part."""
+        bug: Any = RuntimeError("a bug")
+        cluster = FakeCluster(ledger=FakeLedger(fault=bug))
+        guarded = House(
+            cluster=cluster, rollbacks=FakeRollbacks(fault=bug), authenticator=token_file(tmp_path, "s3cret")
+        )
+        token = hook_token(b"s3cret")
+        answer = guarded.client().post(f"{path}/{token}", json=ASKED)
+        lines = "".join(JsonLines().format(line) for line in caplog.records)
+
+        assert 500 == answer.status_code
+        assert "RuntimeError: a bug" in lines
+        assert f"internal error at POST {path}/<token>" in lines
+        assert token not in lines + caplog.text
 
 
 def test_its_answers_are_counted() -> None:

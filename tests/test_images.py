@@ -133,9 +133,9 @@ RULE = destination_rule(v1="v1", v2="v2")
 def applied_on() -> Iterator[Callable[..., FakeCluster]]:
     with ThreadPoolExecutor(2) as executor:
 
-        def made(*bodies: Json, accusing: Json | None = None) -> FakeCluster:
+        def made(*bodies: Json, accusing: Json | None = None, verifies: bool = True) -> FakeCluster:
             mesh = Mesh(FakeCluster(*bodies), executor)
-            (row,) = mesh.deliver(accusing or alert(labels(), fingerprint="e" * 16))
+            (row,) = mesh.deliver(accusing or alert(labels(), fingerprint="e" * 16), verifies=verifies)
             assert Outcome.APPLIED is row.outcome, row.message
             return mesh.cluster
 
@@ -207,6 +207,46 @@ def test_pods_of_which_one_does_not_tell_leave_it_incomplete(applied_on: Applied
 
     assert found is not None
     assert (False, {A}) == (found.complete, {each.digest for each in found.found})
+
+
+def test_it_is_found_where_no_prometheus_is_asked(applied_on: AppliedOn) -> None:
+    """Such a record says at once that nobody verifies it, and was looked at no more: no image was ever known."""
+    cluster = applied_on(CANARY, RULE, ENDPOINTS, *PODS, verifies=False)
+    look(cluster)
+    found = record_of(cluster).status
+
+    assert found.verification is not None
+    assert found.verification.concluded_at is not None
+    assert {A} == {each.digest for each in (found.images or Images(NOW)).found}
+
+
+def test_it_is_found_of_a_service_that_a_person_names_as_a_whole(applied_on: AppliedOn) -> None:
+    """Whether that worked is not verified, as it names no version; its image is known all the same."""
+    cluster = applied_on(HOSTS, CANARY_ENDPOINTS, running("p1", A), accusing=OF_HOST, verifies=False)
+    made = record_of(cluster)
+    nameless = replace(made.intent, suspect=replace(made.intent.suspect, version=None))
+    cluster.ledger.stored[made.namespace, made.name] = replace(made, intent=nameless)
+    look(cluster)
+
+    assert {A} == {each.digest for each in (record_of(cluster).status.images or Images(NOW)).found}
+
+
+def test_what_could_not_be_written_is_looked_at_again(applied_on: AppliedOn) -> None:
+    cluster = applied_on(CANARY, RULE, ENDPOINTS, *PODS, verifies=False)
+    replica = Replica(cluster, None, Clock(NOW + SECOND))
+    away = [True]
+
+    def rival(call: str, _: Remediation) -> None:
+        if call == "conclude" and away:
+            away.clear()
+            raise Unavailable("away")
+
+    cluster.ledger.before = rival
+    replica.verifying.look()
+    assert record_of(cluster).status.images is None
+
+    replica.verifying.look()
+    assert record_of(cluster).status.images is not None
 
 
 def test_it_is_looked_once(applied_on: AppliedOn) -> None:
@@ -286,7 +326,7 @@ def ran(*digests: str, complete: bool = True, suspect: Suspect = V2) -> Remediat
     ],
 )  # fmt: skip
 def test_what_the_gate_says(found: Remediation, version: str | None, image: str | None, held: bool) -> None:
-    assert held is bool(judge(Candidate((HOST,), version, image), [found], NOW, None))
+    assert held is bool(judge(Candidate((HOST,), version, image=image), [found], NOW, None))
 
 
 class TestHttp:

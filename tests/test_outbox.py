@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from remediator.errors import SettingsError
 from remediator.metrics import Metrics
 from remediator.notifying.courier import MOST_WAITING, Pace, Result
 from remediator.notifying.outbox import Outbox
-from remediator.notifying.recipients import RecipientsFile
+from remediator.notifying.recipients import Addressee, RecipientsFile
 from remediator.outcome import NoticeKind, Outcome, Reason
 from tests.mailbox import Mailbox, mailbox
 from tests.processes import wait_until
@@ -210,6 +211,34 @@ class TestSending:
     ) -> None:
         outbox_of(box.url()).hear(replace(PATCHED, target=None))  # type: ignore[arg-type]
         assert "internal error while people were to be told" in caplog.text
+
+    def test_a_bug_in_a_look_at_the_recipients_ends_no_later_look(
+        self, box: Mailbox, metrics: Metrics, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Of apprise's many services one may fail to be made in a way that nobody has thought of."""
+        (tmp_path / "recipients").write_text(box.url())
+        there = RecipientsFile(tmp_path / "recipients", USUAL).current()
+        looks = iter([(), RuntimeError("a bug")])
+
+        class Recipients:
+            def current(self) -> tuple[Addressee, ...]:
+                found = next(looks, there)
+                if isinstance(found, RuntimeError):
+                    raise found
+                return found
+
+        outbox = Outbox(Recipients(), metrics.notices, pace=replace(AT_ONCE, look=0.01))
+        outbox.start()
+
+        def told_anew() -> bool:
+            outbox.hear(replace(PATCHED, subject=(str(time.monotonic()),)))
+            return bool(box.taken)
+
+        try:
+            wait_until(told_anew, "it is told")
+        finally:
+            outbox.stop()
+        assert "internal error while the recipients were looked at" in caplog.text
 
 
 def notices(box: Mailbox, words: str = "Alert CanaryHardDown") -> int:

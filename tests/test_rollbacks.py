@@ -27,9 +27,10 @@ from remediator.pipeline.offering import lasting
 from remediator.pipeline.rollbacks import Rollbacks, unasked
 from remediator.policies.model import Action, Mode
 from remediator.records.gate import Candidate, judge
+from remediator.records.ledger import head
 from remediator.records.model import Approval, Phase, Remediation, Request
 from remediator.traffic.hosts import Host
-from tests.builders import Json, alert, by_host, flagger_canary, labels, virtual_service
+from tests.builders import Json, alert, by_host, flagger_canary, labels, managed, virtual_service
 from tests.fakes import NOW, FakeCluster
 from tests.flagger import Flagger
 from tests.test_pipeline import policy
@@ -98,6 +99,16 @@ class World:
     def edit(self, change: Callable[[Json], Any]) -> None:
         """Somebody changes the Canary."""
         self.mesh.cluster.edit(self.flagger.canary, change, indexed=True)
+
+    def step_after(self, seconds: float) -> None:
+        """Flagger writes the routes, so many seconds from now."""
+
+        def stamp(body: Json) -> None:
+            at = NOW + timedelta(minutes=self.mesh.minutes)
+            body["metadata"]["managedFields"] = [managed("flagger", at.isoformat(timespec="seconds"), "http")]
+
+        self.after(seconds)
+        self.mesh.cluster.edit(TargetRef("VirtualService", "shop", "reviews"), stamp, indexed=True)
 
     def look(self) -> None:
         """One round over the offers, by a fresh replica."""
@@ -359,20 +370,19 @@ class TestWhichRevision:
 
     def test_a_step_of_flagger_makes_no_alert_stale(self, world: World) -> None:
         """It writes the weights at each interval, and the alert is about the same revision."""
-
-        def stamp(body: Json) -> None:
-            body["metadata"]["managedFields"] = [
-                {
-                    "manager": "flagger", "operation": "Update", "apiVersion": "networking.istio.io/v1beta1",
-                    "time": (NOW + timedelta(minutes=world.mesh.minutes)).isoformat(timespec="seconds"),
-                    "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:http": {}}},
-                }
-            ]  # fmt: skip
-
-        world.after(10)
-        world.mesh.cluster.edit(TargetRef("VirtualService", "shop", "reviews"), stamp, indexed=True)
+        world.step_after(10)
         world.after(5)
         assert [OFFERED] == world.fire(began=10)
+
+    def test_where_nobody_knows_since_when_it_is_on_trial_an_alert_from_before_the_last_step_is_stale(
+        self, world: World
+    ) -> None:
+        """It was taken for one of which nobody but us has changed the routes: an alert of whatever age counted."""
+        world.step_after(10)
+        world.edit(lambda body: body["status"].pop("conditions"))
+        assert [("Denied", "StaleEvidence")] == world.fire(began=8)
+        world.after(5)
+        assert [OFFERED] == world.fire(began=1, fingerprint="f" * 16)
 
     def test_two_canaries_of_a_namespace_are_told_apart(self, world_of: WorldOf) -> None:
         other = flagger_canary("ratings", analysis=ANALYSIS | {"webhooks": [HOOK]})
@@ -493,6 +503,22 @@ class TestFlaggerDoesNotAsk:
         Housekeeping(world.mesh.cluster, None, lambda: NOW + timedelta(minutes=world.mesh.minutes)).tidy()
         assert [("Planned", "None")] == world.ends
         assert 200 == world.ask()
+
+    def test_an_index_that_has_not_heard_of_the_answer_makes_nobody_say_that_flagger_did_not_ask(
+        self, world: World
+    ) -> None:
+        """Flagger asked another replica at the last moment; an Event, and a message to people, said the contrary."""
+        world.fire()
+        (old,) = world.mesh.records
+        assert 200 == world.ask()
+        ledger = world.mesh.cluster.ledger
+        ledger.offered = lambda: (head(old),)  # type: ignore[method-assign]
+        ledger.get = lambda namespace, name: old  # type: ignore[method-assign]
+        world.after(60)
+        world.look()
+
+        assert [("Applied", "RolledBack")] == world.ends
+        assert "LeverNotPulled" not in [each.reason for each in ledger.events.values()]
 
     def test_two_replicas_end_it_once(self, world: World) -> None:
         world.fire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from remediator.cli.main import program
 from remediator.cluster.local import LocalCluster
-from remediator.errors import Forbidden
+from remediator.errors import Forbidden, NotFound, Unavailable
 from remediator.outcome import Outcome, Reason, TargetRef
 from remediator.owners import Rollout, Trial, Update, read_rollout, told, with_stable
-from remediator.traffic.hosts import Host
+from remediator.traffic.hosts import Host, resolve
+from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import POD_HASH, DestinationRule, Rules, Subset
 from tests.builders import (
     Json,
@@ -192,6 +194,17 @@ def test_another_rollout_s_rule_is_left_alone() -> None:
     assert given == told(given, (driver,))
 
 
+def test_what_is_not_read_stays_unknown() -> None:
+    """Where some namespaces alone are watched, a Rollout once made of its rules such as are all that there are: a
+    subset of a service elsewhere then passed for one that nobody defines, and its name for its version."""
+    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), trial=Trial("v2", "v1"))
+    given = replace(rules(canary={POD_HASH: "new"}), sight=Sight.of(("shop",), "mesh-root"))
+    found = told(given, (driver,))
+
+    assert given.sight == found.sight
+    assert frozenset({None}) == found.versions(resolve("reviews.bank.svc.cluster.local", "shop"), "v2", "shop")
+
+
 HASHES = st.sampled_from(["", "a", "b", "c"])
 NAMES = st.sampled_from([None, "v1", "v2"])
 
@@ -261,6 +274,20 @@ def test_a_permission_that_is_missing_leaves_the_version_unknown() -> None:
 
     server: Any = Server()
     assert Trial("v2") == rollout_at(server, "/rollout").trial
+
+
+def test_a_rollout_that_is_gone_is_not_taken_for_the_routing_object() -> None:
+    """The index still has it. NotFound would say that the VirtualService is gone, and that was the end of the alert."""
+    from remediator.cluster.trial import is_still, rollout_at
+
+    class Server:
+        def get(self, *_: object, **__: object) -> Json:
+            raise NotFound("rollouts reviews is not there")
+
+    server: Any = Server()
+    with pytest.raises(Unavailable, match="the index has not heard of that yet"):
+        rollout_at(server, "/rollout")
+    assert not is_still(server, "/rollout", read_rollout(updated()))
 
 
 @pytest.mark.parametrize("source", ["-f", "--manifests"])

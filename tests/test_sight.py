@@ -116,6 +116,11 @@ def test_it_is_refused_where_rules_that_are_not_read_may_speak(body: Json, more:
             {"actions": frozenset({Action.REMOVE_MIRRORS}), "mirrors": MirrorScope.ALL},
             id="every mirror is taken, whichever version it goes to",
         ),
+        pytest.param(
+            virtual_service({"route": split(v1=90, v2=10), "mirror": destination("v9", BANK)}),
+            {"host": SHOP},
+            id="a mirror to a version of a service elsewhere, which is not the accused one",
+        ),
     ],
 )
 def test_it_is_planned_where_they_cannot_matter(body: Json, more: Json) -> None:
@@ -146,13 +151,14 @@ _rules = st.builds(
     bodies=st.lists(_rules, max_size=4),
     host=st.sampled_from([SHOP, BANK, OUTSIDE]),
     mirrors=st.sampled_from(MirrorScope),
+    actions=st.sets(st.sampled_from(Action), min_size=1),
 )
 def test_who_sees_less_does_the_same_or_nothing(
-    http: list[Json], bodies: list[Json], host: Host, mirrors: MirrorScope
+    http: list[Json], bodies: list[Json], host: Host, mirrors: MirrorScope, actions: set[Action]
 ) -> None:
-    body = virtual_service(*http)
-    narrow = plan(body, rules(*bodies), host, mirrors=mirrors)
-    wide = plan(body, rules(*bodies, sight=ALL), host, mirrors=mirrors)
+    body, more = virtual_service(*http), {"mirrors": mirrors, "actions": frozenset(actions)}
+    narrow = plan(body, rules(*bodies), host, **more)
+    wide = plan(body, rules(*bodies, sight=ALL), host, **more)
     assert narrow.patch is None or narrow.patch == wide.patch
 
 

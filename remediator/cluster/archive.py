@@ -139,6 +139,11 @@ class Archive:
         with self._lock:
             return self._gather(self._chronicle.unverified.since(since))
 
+    def unidentified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since` whose suspects' images are not known, by name."""
+        with self._lock:
+            return self._gather(self._chronicle.unidentified.since(since))
+
     def holding(self, now: datetime) -> tuple[Head, ...]:
         """The head of every record whose withdrawal is held up, by name."""
         with self._lock:

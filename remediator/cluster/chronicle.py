@@ -58,6 +58,8 @@ class Chronicle:
         self.observed = Timeline()
         self.unverified = Timeline()
         """Patches of which is not known yet whether they worked."""
+        self.unidentified = Timeline()
+        """Patches of whose suspects is not known which images they ran."""
         self.awaiting: set[_Name] = set()
         self.held = Timeline()
         """At the moments until which they are held up."""
@@ -160,6 +162,8 @@ class Chronicle:
                 yield self.made, moments.made_at
         if moments.unverified_at is not None:
             yield self.unverified, moments.unverified_at
+        if moments.unidentified_at is not None:
+            yield self.unidentified, moments.unidentified_at
         if moments.observed_at is not None:
             yield self.observed, moments.observed_at
         if moments.held_until is not None:

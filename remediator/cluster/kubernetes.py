@@ -24,13 +24,13 @@ from remediator.cluster.rest import Observe, Rest, unobserved
 from remediator.cluster.roster import Roster
 from remediator.cluster.scope import Scope
 from remediator.cluster.sink import RecordSink
-from remediator.cluster.trial import rollout_at
+from remediator.cluster.trial import is_still, rollout_at
 from remediator.cluster.watch import Sink, Watch
 from remediator.cluster.watches import Watches
 from remediator.errors import ClusterError, Conflict, NotFound
 from remediator.guards.stable_ready import Readiness
 from remediator.outcome import TargetRef
-from remediator.owners import Rollout, read_rollout
+from remediator.owners import Rollout
 from remediator.records.brake import Brake
 from remediator.records.images import Ran
 from remediator.records.ledger import Ledger
@@ -234,8 +234,7 @@ class KubernetesCluster:
         except NotFound as error:
             raise Conflict(f"{rollout} is gone") from error
         except Unapplied as error:
-            now = read_rollout(self._rest.get(path))
-            if (now.uid, now.update) != (rollout.uid, rollout.update):
+            if not is_still(self._rest, path, rollout):
                 raise Conflict(f"{rollout} is at another update than was read") from error
             raise
 

@@ -174,6 +174,11 @@ class KubernetesLedger:
         self._watches.require()
         return self._archive.unverified(since)
 
+    def unidentified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since` whose suspects' images are not known. Raises as `heads`."""
+        self._watches.require()
+        return self._archive.unidentified(since)
+
     def holding(self, now: datetime) -> tuple[Head, ...]:
         """The head of every record whose withdrawal is held up. Raises as `heads`."""
         self._watches.require()

@@ -158,6 +158,11 @@ class LocalLedger:
         self._catalogue.refresh()
         return self._archive.unverified(since)
 
+    def unidentified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since` whose suspects' images are not known. Raises as `heads`."""
+        self._catalogue.refresh()
+        return self._archive.unidentified(since)
+
     def holding(self, now: datetime) -> tuple[Head, ...]:
         """The head of every record whose withdrawal is held up. Raises as `heads`."""
         self._catalogue.refresh()

@@ -8,7 +8,7 @@ from typing import Any
 from remediator.cluster.inventory import reference
 from remediator.cluster.readiness import pods_with
 from remediator.cluster.rest import Rest
-from remediator.errors import Forbidden
+from remediator.errors import Forbidden, NotFound, Unavailable
 from remediator.owners import Rollout, read_rollout, stable_pods, with_stable
 
 
@@ -27,9 +27,14 @@ def rollout_at(rest: Rest, path: str) -> Rollout:
     That a pod's labels may not be read is no failure: the version of the stable side is not known then.
 
     Raises:
-        NotFound, Forbidden, Retriable.
+        Unavailable: it is gone, and the index has not heard of that: who drives its routes now is not known.
+        Forbidden, Retriable.
     """
-    found = read_rollout(rest.get(path))
+    try:
+        found = read_rollout(rest.get(path))
+    except NotFound as error:
+        # Not to be taken for the routing object, of which NotFound says that there is nothing left to do on it.
+        raise Unavailable(f"{error}; the index has not heard of that yet") from error
     wanted = stable_pods(found)
     if wanted is None:
         return found
@@ -38,6 +43,19 @@ def rollout_at(rest: Rest, path: str) -> Rollout:
     except Forbidden:
         return found
     return with_stable(found, map(_labels, pods))
+
+
+def is_still(rest: Rest, path: str, rollout: Rollout) -> bool:
+    """Whether the Rollout at this path is the one that was read, at the same update; not if it is gone.
+
+    Raises:
+        Forbidden, Retriable.
+    """
+    try:
+        now = read_rollout(rest.get(path))
+    except NotFound:
+        return False
+    return (now.uid, now.update) == (rollout.uid, rollout.update)
 
 
 def _labels(pod: Mapping[str, Any]) -> Mapping[str, object]:

@@ -59,7 +59,7 @@ class Recipient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a recipient's thread waits (s)."""
+    """How long the threads wait (s)."""
 
     gather: float = 2.0
     """From a notice to the message that tells it: what comes meanwhile is told in the same."""
@@ -67,6 +67,8 @@ class Pace:
     """From one message to the next, at least, unless something urgent is to be told."""
     again: tuple[float, ...] = (5.0, 30.0, 90.0)
     """Before each further try."""
+    look: float = 2.0
+    """Between two looks at who the recipients are."""
 
 
 Counted = Callable[[str, Result, int], None]

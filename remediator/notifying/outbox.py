@@ -18,8 +18,6 @@ from remediator.records.events import Event
 AGAIN_AFTER_S: Final = 3600.0
 """The same notice is told again after an hour: as the API server forgets its Event by then."""
 _MOST_KNOWN: Final = 10_000
-_LOOK_S: Final = 2.0
-"""Between two looks at the file of recipients."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +104,11 @@ class Outbox:
             return True
 
     def _run(self) -> None:
-        while not self._stop.wait(_LOOK_S):
-            self._refresh()
+        while not self._stop.wait(self._pace.look):
+            try:
+                self._refresh()
+            except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
+                logger.exception("internal error while the recipients were looked at; the next look tries again")
 
     def _refresh(self) -> None:
         """A thread for each recipient that is new; those that are gone send what they have, and end."""

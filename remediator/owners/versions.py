@@ -34,7 +34,7 @@ def told(rules: Rules, rollouts: tuple[Rollout, ...]) -> Rules:
     """
     if not any(each.rule for each in rollouts):
         return rules
-    return Rules(tuple(_ruled(rule, rollouts) for rule in rules.rules))
+    return replace(rules, rules=tuple(_ruled(rule, rollouts) for rule in rules.rules))
 
 
 def _ruled(rule: DestinationRule, rollouts: tuple[Rollout, ...]) -> DestinationRule:

@@ -6,7 +6,7 @@ Nothing waits for it, and nothing fails with it: a record that says nothing of i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,6 @@ from remediator.cluster.port import Cluster, Snapshot
 from remediator.errors import ClusterError, NotFound
 from remediator.records.images import Image, Images, Ran
 from remediator.records.journal import Journal
-from remediator.records.ledger import Head
 from remediator.records.model import Remediation
 from remediator.traffic.suspect import Suspect
 from remediator.traffic.view import Destination
@@ -100,11 +99,16 @@ class Identifying:
         self._now = now
         self._tries: dict[tuple[str, str], int] = {}
 
-    def due(self, heads: Collection[Head]) -> tuple[Remediation, ...]:
-        """The records to look at: whose patch was made a moment ago, and of which nothing is known yet."""
+    def due(self) -> tuple[Remediation, ...]:
+        """The records to look at: whose patch was made a moment ago, and of which nothing is known yet.
+
+        Raises:
+            NotSynced, Unavailable.
+        """
+        heads = self._cluster.ledger.unidentified(self._now() - SOON)
         self._tries = {head.key: count for head in heads if (count := self._tries.get(head.key))}
         found = (self._cluster.ledger.get(*head.key) for head in heads if self._tries.get(head.key, 0) < _TRIES)
-        return tuple(record for record in found if record and self._is_new(record))
+        return tuple(record for record in found if record and record.status.images is None)
 
     def see_to(self, record: Remediation) -> None:
         """Look at one, and write what is known. Never raises."""
@@ -112,14 +116,10 @@ class Identifying:
         self._tries[key] = self._tries.get(key, 0) + 1
         try:
             found = identify(self._cluster, record, self._now())
-            self._tries[key] = _TRIES
             if found is not None:
                 Journal(self._cluster.ledger, self._now).identified(record, found)
+            self._tries[key] = _TRIES
         except ClusterError as error:
             logger.info("which images %s took the traffic from is not known yet: %s", record, error)
         except Exception:  # the outer edge: it must not take what else is verified with it
             logger.exception("internal error: which images %s took the traffic from is not known", record)
-
-    def _is_new(self, record: Remediation) -> bool:
-        applied_at = record.status.applied_at
-        return record.status.images is None and applied_at is not None and self._now() - applied_at < SOON

@@ -183,9 +183,13 @@ class Rollbacks:
 
     def _see_to(self, head: Head) -> None:
         pipeline, now = self._pipeline, self._pipeline.clock.now()
-        record = pipeline.cluster.ledger.get(*head.key)
-        until = offered_until(record) if record else None
-        if record is None or until is None or now < until:
+        ledger = pipeline.cluster.ledger
+        known = ledger.get(*head.key)
+        if known is None or not _is_over(known, now):
+            return
+        # It is told before it is written: by then another replica may have told Flagger, at the last moment.
+        record = ledger.read(*head.key)
+        if not _is_over(record, now):
             return
         live = pipeline.cluster.find(record.intent.target.ref)
         outcome, end = unasked(record, live.driving.canary if live else None)
@@ -204,6 +208,12 @@ class Rollbacks:
             logs.outcome(pipeline.log, row, duration_s=pipeline.clock.seconds() - begun)
             pipeline.metrics.outcome(row)
         return written
+
+
+def _is_over(record: Remediation, now: datetime) -> bool:
+    """Whether an offer is still there, and Flagger has had its time."""
+    until = offered_until(record)
+    return until is not None and until <= now
 
 
 def unasked(record: Remediation, canary: Canary | None) -> tuple[Outcome, Conclusion]:

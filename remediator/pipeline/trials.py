@@ -30,11 +30,11 @@ def rollback_of(work: Work) -> Rollback | None:
 
 def changed(work: Work) -> RouteChange | None:
     """What must not be later than the alert. Of what Flagger drives that is the begin of the trial, for it changes the
-    weights at each step."""
-    if work.canary is None:
+    weights at each step; where nobody knows when that was, its last step."""
+    began = work.canary.began if work.canary else None
+    if began is None:
         return work.snapshot.changed
-    began = work.canary.began
-    return RouteChange(began, "Flagger, which then began what it has on trial") if began else None
+    return RouteChange(began, "Flagger, which then began what it has on trial")
 
 
 def other_trial(records: KnowsTrials, work: Work, case: Case) -> str:

@@ -25,7 +25,6 @@ from remediator.pipeline.telling import announce
 from remediator.policies.model import Action
 from remediator.records.events import Event
 from remediator.records.journal import Journal
-from remediator.records.ledger import Head
 from remediator.records.model import Remediation
 from remediator.records.moments import moments
 from remediator.traffic import virtualservice
@@ -109,7 +108,7 @@ class Verifying:
     def look(self) -> None:
         """One round over all that are to be verified. Never raises."""
         try:
-            self._round(self._due(), self._identifying.due(self._heads()))
+            self._round(self._due(), self._identifying.due())
         except ClusterError:
             return  # the index is not known, as at every start; /readyz says so
         except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
@@ -132,13 +131,11 @@ class Verifying:
 
     def _due(self) -> tuple[Remediation, ...]:
         """Those whose time has come, by the index."""
-        now, ledger, heads = self._now(), self._cluster.ledger, self._heads()
+        now, ledger = self._now(), self._cluster.ledger
+        heads = ledger.unverified(now - self._schedule.look_back)
         self._not_before = {head.key: at for head in heads if (at := self._not_before.get(head.key))}
         found = (ledger.get(*head.key) for head in heads if self._not_before.get(head.key, now) <= now)
         return tuple(record for record in found if record and self._has_come(record, now))
-
-    def _heads(self) -> tuple[Head, ...]:
-        return self._cluster.ledger.unverified(self._now() - self._schedule.look_back)
 
     def _has_come(self, record: Remediation, now: datetime) -> bool:
         """Whether it is time to look at a record; and set when it is so next.

@@ -150,6 +150,10 @@ class Ledger(Protocol):
         """The head of every record made later than `since`, if it is not known yet whether it worked; by namespace and
         name. Raises as `heads`."""
 
+    def unidentified(self, since: datetime) -> tuple[Head, ...]:
+        """The head of every record made later than `since`, if it is not known which images its suspects ran; by
+        namespace and name. Raises as `heads`."""
+
     def holding(self, now: datetime) -> tuple[Head, ...]:
         """The head of every record whose withdrawal is held up at `now`; by namespace and name. Raises as `heads`."""
 

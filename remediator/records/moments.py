@@ -40,6 +40,8 @@ class Moments:
     """When its patch was begun, or was to be tried anew; None: it is not stored yet."""
     unverified_at: datetime | None
     """When it changed its target, if it is not known yet whether that worked; None: it is, or nobody has to know."""
+    unidentified_at: datetime | None
+    """When it changed its target, if it is not known which images its suspects ran; None: it is, or nobody asks."""
     held_until: datetime | None
     """As of the function of that name."""
     let_go: bool
@@ -68,6 +70,7 @@ def moments(record: Remediation) -> Moments:
         awaiting=phase is Phase.AWAITING_APPROVAL,
         begun_at=status.judged_at or record.created_at,
         unverified_at=status.applied_at if _unverified(record) else None,
+        unidentified_at=status.applied_at if _stands(record) and status.images is None else None,
         held_until=held_until(record),
         let_go=not record.taken_back and let_go_at(record) is not None,
         trial=trial_of(record),
@@ -75,13 +78,17 @@ def moments(record: Remediation) -> Moments:
     )
 
 
+def _stands(record: Remediation) -> bool:
+    """Whether it changed its target, and no person says otherwise."""
+    return record.status.phase is Phase.APPLIED and not record.taken_back and record.status.release is None
+
+
 def _unverified(record: Remediation) -> bool:
     """Whether it is to be found out whether a patch worked: not once a person says otherwise."""
-    status, known = record.status, record.status.verification
-    stands = status.phase is Phase.APPLIED and not record.taken_back and status.release is None
+    known = record.status.verification
     # What a driver had to take away is seen in the routes, whether or not a version is named.
     can_be_told = record.intent.lever is not Lever.PATCH or any(each.version for each in record.intent.suspects)
-    return stands and can_be_told and (known is None or known.concluded_at is None)
+    return _stands(record) and can_be_told and (known is None or known.concluded_at is None)
 
 
 def held_until(record: Remediation) -> datetime | None:

@@ -2,7 +2,8 @@
 
 offered ─▶ Applied, once Flagger has asked and was told to: it is told so for as long as the revision is known as bad
    ├─────▶ Failed: it did not ask in time
-   └─────▶ Failed: a guard spoke against it before Flagger asked
+   ├─────▶ Failed: a guard spoke against it before Flagger asked
+   └─────▶ Expired: by the end of its time the revision was gone, or its trial over
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 hosts            names of services, as Istio resolves them
 subsets          what a DestinationRule says a subset is
+sight            whose DestinationRules are read; unseen: why nothing is planned where others may count
 view             routes, shares and mirrors: what a plan is made on, whatever the kind of routing object
 virtualservice   VirtualService's JSON ↔ the view, and Istio's rules for it; nobody else knows it
 suspect          what one alert under one policy demands

@@ -31,12 +31,14 @@ def unseen(routing: RoutingObject, facts: Facts, demand: Demand) -> Refusal | No
 
 def _told_by_rules(route: Route, demand: Demand) -> Iterator[Destination]:
     """The destinations of a route of which only DestinationRules say what they are."""
-    mirrors = (mirror.destination for mirror in route.mirrors if is_live(route, mirror))
-    shares = (share.destination for share in route.shares if route.reachable)
-    for destination in (*shares, *mirrors):
+    for destination in (share.destination for share in route.shares if route.reachable):
         # A whole service of another name is surely not the suspect; of the suspect's own the rules name the versions.
         if destination.subset or destination.host == demand.suspect.host:
             yield destination
+    for mirror in route.mirrors:
+        # One to another service is not the suspect, whatever its subset is, and gets nothing that is taken away.
+        if is_live(route, mirror) and mirror.destination.host == demand.suspect.host:
+            yield mirror.destination
 
 
 def _refusal(route: Route, destination: Destination, where: str) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, request
@@ -51,7 +52,7 @@ _REFUSALS = {
 
 def create_app(parts: Parts) -> Flask:
     """Build the application of `parts`. Starts nothing."""
-    app = Flask("remediator.web", static_folder=None)
+    app = _Discreet("remediator.web", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Answers are read by people, too: keep the order in which they are written.
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider's
@@ -65,6 +66,19 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(openapi_routes())
     app.after_request(_harden)
     return app
+
+
+class _Discreet(Flask):
+    """Logs a bug without the path that was asked for, where what may be a token is a part of it."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """As Flask's."""
+        self.logger.error("internal error at %s %s", request.method, _told_path(), exc_info=exc_info)
+
+
+def _told_path() -> str:
+    """The path of the request, for the log: of a hook, the rule that it follows."""
+    return str(request.url_rule) if request.endpoint in HOOKS else request.path
 
 
 def _refuse_strangers(app: Flask, parts: Parts) -> None:
@@ -85,8 +99,7 @@ def _refuse_strangers(app: Flask, parts: Parts) -> None:
 
 
 def _unauthorized(verdict: AuthVerdict) -> Response:
-    path = str(request.url_rule) if request.endpoint in HOOKS else request.path  # what may be a token is never logged
-    about = {"path": path, "remote": request.remote_addr, "reason": verdict.value}
+    about = {"path": _told_path(), "remote": request.remote_addr, "reason": verdict.value}
     logger.warning("request refused", extra=about)
     response = jsonify(error=_REFUSALS[verdict], reason=verdict.value)
     response.status_code = 401
