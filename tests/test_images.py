@@ -54,7 +54,10 @@ def running(name: str, *pulled: str, sidecar: bool = False, pinned: str = "", **
     """A pod whose containers have pulled these images; an empty one has not started."""
     made = pod(name, app="reviews", **more)
     names = [f"c{number}" for number in range(len(pulled))]
-    made["spec"]["containers"] = [{"name": each, "image": pinned or "example.org/reviews:2"} for each in names]
+    made["spec"]["containers"] = [
+        {"name": each, "image": pinned or "example.org/reviews" + (f"@{digest}" if digest else ":2")}
+        for each, digest in zip(names, pulled, strict=True)
+    ]
     made["status"] = {
         "containerStatuses": [
             {"name": each, "imageID": digest and f"example.org/reviews@{digest}"}
@@ -73,7 +76,10 @@ def running(name: str, *pulled: str, sidecar: bool = False, pinned: str = "", **
         pytest.param(running("a", A), (Ran("c0", A),), id="what was pulled"),
         pytest.param(running("a", A, B), (Ran("c0", A), Ran("c1", B)), id="of each container"),
         pytest.param(running("a", A, sidecar=True), (Ran("c0", A),), id="not of Istio's proxy, which all pods have"),
-        pytest.param(running("a", ""), (Ran("c0", None),), id="one that has not started is not known"),
+        pytest.param(running("a", A, pinned="example.org/reviews:2"), (Ran("c0", None), Ran("c0", A)),
+                     id="by a tag, so that it may go by other digests, too"),
+        pytest.param(running("a", "", pinned="example.org/reviews:2"), (Ran("c0", None),),
+                     id="one that has not started is not known"),
         pytest.param(
             running("a", B, pinned=f"example.org/reviews@{A}"),
             (Ran("c0", A), Ran("c0", B)),

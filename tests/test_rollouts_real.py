@@ -89,6 +89,7 @@ class Trial:
         """A pod behind its service, or another one, that runs this image."""
         app = self.bodies["Rollout"]["metadata"]["name"]
         made = builders.pod(name, self.namespace, **{"app": app, "version": version, POD_HASH: pod_hash})
+        made["spec"]["containers"][0]["image"] = f"example.org/main@{digest}"
         pods = f"{CORE}/namespaces/{self.namespace}/pods"
         body = self.shop.server.request("POST", pods, made)
         status = {"name": "main", "imageID": f"example.org/main@{digest}", "image": "example.org/main", "ready": True}

@@ -34,9 +34,11 @@ def _of(pod: Json) -> Iterator[Ran]:
         name = str(container.get("name"))
         if name == _SIDECAR:
             continue
-        # Pinned by its digest, that may be an index's, of which the runtime tells the image that it has pulled.
-        told = {_digest(statuses.get(name, {}).get("imageID")), _digest(container.get("image"))} - {None}
-        yield from (Ran(name, digest) for digest in told or {None})
+        pulled, pinned = _digest(statuses.get(name, {}).get("imageID")), _digest(container.get("image"))
+        # Some runtimes tell only the image that they have pulled, and not the index of images that it is from. So of
+        # what is named by a tag nobody knows by which digests it goes besides.
+        told = {pinned, pulled or pinned}
+        yield from (Ran(name, digest) for digest in told)
 
 
 def _digest(value: object) -> str | None:

@@ -75,7 +75,8 @@ def images_behind(
         pods = [pod for query in queries for pod in _listed(rest, PODS.path(namespace), query)]
     except Forbidden:
         return ()
-    return images(pods, names)
+    ran = images(pods, names)
+    return (*ran, Ran("", None)) if not labels and len(names) > _MOST_PODS else ran
 
 
 def _whole_pods(names: Iterable[str], labels: Mapping[str, str]) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -68,8 +68,8 @@ class Canary:
     """When what it has on trial began to be, in whole seconds; None: nothing is, or nobody knows."""
     interval: timedelta = timedelta(seconds=60)
     """How often Flagger looks at it."""
-    rollback_urls: tuple[str, ...] = ()
-    """Whom Flagger asks whether to roll back."""
+    rollback_urls: tuple[str, ...] = field(default=(), repr=False)
+    """Whom Flagger asks whether to roll back. A token may be part of them."""
     suspended: bool = False
     skips_analysis: bool = False
 

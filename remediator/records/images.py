@@ -19,7 +19,7 @@ class Ran:
 
     container: str
     digest: str | None
-    """None: it has not started, or its runtime does not say what it has pulled."""
+    """None: it may go by others than those that are told. It is not pinned by one, or has not started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Images:
     at: datetime
     found: tuple[Image, ...] = ()
     complete: bool = True
-    """Whether each container of each of these pods told its digest: then any other image is another one."""
+    """Whether each container of all these pods was pinned by its digest: then any other image is another one."""
 
     def of(self, suspect: Suspect) -> frozenset[str]:
         """The digests of one suspect; empty: none is known."""

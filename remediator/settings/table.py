@@ -111,7 +111,7 @@ TABLE = (
         "prometheus-url",
         forms.url,
         "",
-        "The Prometheus that is asked whether a patch worked. Without it, nothing is verified.",
+        "The Prometheus that is asked whether a patch worked. Without it, only aborts and rollbacks are seen to, by the routes.",
         "URL",
     ),
     Setting(

@@ -37,7 +37,7 @@ def images() -> Schema:
         {
             "at": TIME,
             "found": said("What each container of a suspect's pods ran.", array(one)),
-            "complete": said("Whether each of them told its digest.", {"type": "boolean"}),
+            "complete": said("Whether each of them was pinned by its digest.", {"type": "boolean"}),
         },
         optional=("found",),
     )
