@@ -111,8 +111,8 @@ TABLE = (
         "prometheus-url",
         forms.url,
         "",
-        "The Prometheus that is asked whether a patch worked. Without it, only aborts and rollbacks are seen to, by the "
-        "routes.",
+        "The Prometheus that is asked whether a patch worked. Without it, only aborts and rollbacks are seen to, "
+        "by the routes.",
         "URL",
     ),
     Setting(
