@@ -600,7 +600,7 @@ def test_it_starts_and_stops_a_thread(world: World) -> None:
     verifying.start()
     verifying.stop()
 
-    assert not verifying._thread.is_alive()
+    assert not verifying._rounds.running
 
 
 def test_a_service_that_stops_asks_no_more_and_writes_nothing(world: World) -> None:

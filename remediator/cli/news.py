@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 
+from remediator.pipeline.rounds import Rounds
 from remediator.policies.load import Loaded, PolicyStore
 from remediator.policies.model import NOT_ENFORCED, Guards, Policy
 
@@ -18,20 +18,17 @@ class PolicyNews:
     def __init__(self, store: PolicyStore, log: logging.Logger) -> None:
         self._store = store
         self._log = log
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="policy news", daemon=True)
+        self._rounds = Rounds("policy news", self.look, lambda: LOOK_S)
         self._told = Loaded(store.current().policies, None, 0)
 
     def start(self) -> None:
         """Tell what is in force, and begin to look."""
         self.look()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
 
     def look(self) -> None:
         """Tell what is new."""
@@ -41,10 +38,6 @@ class PolicyNews:
             self._tell_policies(loaded)
         if loaded.fault and loaded.fault != told.fault:
             self._log.error("policy files have faults; the last good policies stay in force: %s", loaded.fault)
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            self.look()
 
     def _tell_policies(self, loaded: Loaded) -> None:
         names = [f"{policy.name} ({policy.source}), mode {policy.mode.value}" for policy in loaded.policies.policies]

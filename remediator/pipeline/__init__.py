@@ -16,6 +16,7 @@ telling       Events on the target
 settling      what became of an intent that nobody wrote the end of: the live object tells
 resolving     resolved alerts, noted on their records
 undoing       gives back what one record took away
+rounds        what the threads below are made of
 housekeeping  a thread: old records are deleted, abandoned ones settled
 verifying     a thread: whether patches worked, asked of Prometheus and written on the records
 unrouting     the same by the routes alone, where their driver was asked to take the traffic away

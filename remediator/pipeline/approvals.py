@@ -16,6 +16,7 @@ from typing import Final
 from remediator.errors import ClusterError, NotFound
 from remediator.outcome import Outcome
 from remediator.pipeline import approving
+from remediator.pipeline.rounds import Pause, Rounds
 from remediator.pipeline.shell import Pipeline
 from remediator.records.ledger import Head
 from remediator.records.model import Remediation
@@ -24,7 +25,6 @@ EVERY_S: Final = 1.0
 """About so often the index is asked who waits; no request is made."""
 LONGEST_WAIT: Final = timedelta(minutes=1)
 """Between two tries to carry out what was approved, while the API server is away."""
-_STOP_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -37,31 +37,27 @@ class Approvals:
         pipeline: Pipeline,
         *,
         chance: Callable[[], float] = random.random,
-        pause: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        pause: Pause = threading.Event.wait,
     ) -> None:
         """
         Args:
             chance: from 0 to 1.
-            pause: waits so many seconds, or for the event; returns whether it was the event.
+            pause: between two rounds.
         """
         self._pipeline = pipeline
-        self._chance = chance
-        self._pause = pause
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="approvals", daemon=True)
+        # Replicas look at different times, so that seldom two of them do the same.
+        self._rounds = Rounds("approvals", self.look, lambda: EVERY_S * (0.5 + chance()), pause)
         self._told: frozenset[str] = frozenset()
         self._failed: dict[tuple[str, str], tuple[int, datetime]] = {}
         """Approved, and not carried out yet: how often it was tried, and when it is tried again."""
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+        self._rounds.stop()
 
     def look(self) -> None:
         """One round over all that wait. Never raises."""
@@ -80,11 +76,6 @@ class Approvals:
         for message in sorted(set(failures) - self._told):
             logger.warning("an approval could not be seen to; it is tried again: %s", message)
         self._told = frozenset(failures)
-
-    def _run(self) -> None:
-        # Replicas look at different times, so that seldom two of them carry out the same one.
-        while not self._pause(self._stop, EVERY_S * (0.5 + self._chance())):
-            self.look()
 
     def _see_to(self, head: Head, failures: list[str]) -> None:
         ledger, now = self._pipeline.cluster.ledger, self._pipeline.clock.now()

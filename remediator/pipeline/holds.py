@@ -7,7 +7,6 @@ more than what it has looked at. It makes no request unless a suspect gets traff
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from remediator.errors import ClusterError, NotSynced
 from remediator.outcome import AlertOutcome, Reason, TargetRef
 from remediator.pipeline.enforcing import PAUSES, Enforcing, Look
 from remediator.pipeline.gitops import GitOps
+from remediator.pipeline.rounds import Rounds
 from remediator.pipeline.shell import Pipeline
 from remediator.pipeline.tools import Limits, Tools
 from remediator.records.ledger import Head
@@ -32,7 +32,6 @@ LONGEST_WAIT: Final = timedelta(minutes=1)
 """Between two looks at what could not be brought back, or must not be for now."""
 RETRY: Final = timedelta(seconds=5)
 """Between two tries to tell GitOps anything, or to take it back."""
-_STOP_S: Final = 1.0
 
 _Key = tuple[str, str]
 
@@ -73,18 +72,16 @@ class Holds:
         """What went wrong with that, as it was said in the log."""
         self._news = pipeline.cluster.news()
         self._seen: dict[_Key, _Seen] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="holds", daemon=True)
+        # It waits for a change, and not between two looks.
+        self._rounds = Rounds("holds", lambda: self.look(EVERY_S), lambda: 0.0)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+        self._rounds.stop()
 
     def look(self, patience_s: float = 0.0) -> None:
         """One round over all that is to be looked at. Never raises.
@@ -105,10 +102,6 @@ class Holds:
         due = [group for group in _by_target(heads) if everything or self._is_due(group, changed, now)]
         list(self._pipeline.executor.map(self._see_to, due))
         self._resume(heads, now)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.look(EVERY_S)
 
     def _due_in(self) -> float:
         """Seconds until something that is known falls due."""

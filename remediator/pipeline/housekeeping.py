@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import Final
 
 from remediator.cluster.port import Cluster
 from remediator.errors import ClusterError, Conflict, NotFound
+from remediator.pipeline.rounds import Pause, Rounds
 from remediator.pipeline.settling import look_and_settle
 from remediator.records.journal import Journal
 from remediator.records.ledger import Head
@@ -34,9 +36,6 @@ MOST: Final = 500
 """How many records are deleted or settled in one round, so that the first one on a full cluster is no storm."""
 MOST_FAILURES: Final = 5
 """After so many failures in one round the rest waits for the next: the API server has other troubles."""
-
-_STOP_S: Final = 1.0
-"""How long `stop` waits for a request in flight. To cut one off does no harm: the next round finds what is left."""
 
 logger = logging.getLogger(__name__)
 
@@ -78,32 +77,29 @@ class Housekeeping:
         now: Callable[[], datetime],
         *,
         chance: Callable[[], float] = random.random,
-        pause: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        pause: Pause = threading.Event.wait,
     ) -> None:
         """
         Args:
             retention: how long finished records are kept; None: for ever. What was left Planned is settled in any case.
             chance: from 0 to 1.
-            pause: waits so many seconds, or for the event; returns whether it was the event.
+            pause: between two rounds.
         """
         self._cluster = cluster
         self._retention = retention
         self._now = now
         self._chance = chance
-        self._pause = pause
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        waits = chain((FIRST_S + SPREAD_S * chance(),), repeat(EVERY_S))
+        self._rounds = Rounds("housekeeping", self.tidy, lambda: next(waits), pause)
         self._told: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Begin; the first round comes some minutes later."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+        self._rounds.stop()
 
     def tidy(self) -> None:
         """One round: do what is due, and tell it. Never raises."""
@@ -111,12 +107,6 @@ class Housekeeping:
             self._tell(self._round())
         except Exception:  # the outer edge: after one bug it must not rest for as long as the process lives
             logger.exception("internal error while old records were deleted; the next round tries again")
-
-    def _run(self) -> None:
-        wait = FIRST_S + SPREAD_S * self._chance()
-        while not self._pause(self._stop, wait):
-            self.tidy()
-            wait = EVERY_S
 
     def _round(self) -> _Round:
         done = _Round(self._cluster, self._now, self._retention)
@@ -127,7 +117,7 @@ class Housekeeping:
             return done
         # In any order: replicas at work at once seldom meet, and no record that cannot be deleted blocks the others.
         for head in sorted(due(heads, self._now(), self._retention), key=lambda _: self._chance()):
-            if self._stop.is_set() or done.is_full or len(done.failures) >= MOST_FAILURES:
+            if self._rounds.stopping or done.is_full or len(done.failures) >= MOST_FAILURES:
                 break
             done.take(head)
         return done

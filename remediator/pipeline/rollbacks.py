@@ -27,6 +27,7 @@ from remediator.outcome import AlertOutcome, Outcome, Reason
 from remediator.owners import Canary
 from remediator.owners.rollback import advice, over
 from remediator.pipeline.held import Held
+from remediator.pipeline.rounds import Pause, Rounds
 from remediator.pipeline.rows import row_of
 from remediator.pipeline.shell import Pipeline
 from remediator.pipeline.telling import announce
@@ -47,7 +48,6 @@ WRITTEN_WITHIN_S: Final = 5.0
 ROLLBACK: Final = "Rollback"
 """The action of an Event that tells of it."""
 _AT_ONCE: Final = 4
-_STOP_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -60,32 +60,28 @@ class Rollbacks:
         pipeline: Pipeline,
         *,
         chance: Callable[[], float] = random.random,
-        pause: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        pause: Pause = threading.Event.wait,
         written_within_s: float = WRITTEN_WITHIN_S,
     ) -> None:
         """
         Args:
             chance: from 0 to 1.
-            pause: waits so many seconds, or for the event; returns whether it was the event.
+            pause: between two rounds.
         """
         self._pipeline = pipeline
-        self._chance = chance
-        self._pause = pause
         self._written_within_s = written_within_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rollbacks", daemon=True)
+        # Replicas look at different times, so that seldom two of them do the same.
+        self._rounds = Rounds("rollbacks", self.look, lambda: EVERY_S * (0.5 + chance()), pause)
         self._writers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rollback")
         self._told: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Begin to end the offers for which Flagger does not ask."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+        self._rounds.stop()
         self._writers.shutdown(wait=False)
 
     # -- Flagger asks
@@ -176,10 +172,6 @@ class Rollbacks:
         for message in sorted(set(failures) - self._told):
             logger.warning("an offer to Flagger could not be ended; it is tried again: %s", message)
         self._told = frozenset(failures)
-
-    def _run(self) -> None:
-        while not self._pause(self._stop, EVERY_S * (0.5 + self._chance())):
-            self.look()
 
     def _see_to(self, head: Head) -> None:
         pipeline, now = self._pipeline, self._pipeline.clock.now()

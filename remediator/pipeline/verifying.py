@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +20,7 @@ from remediator.errors import ClusterError, NotFound, Unanswered
 from remediator.outcome import Outcome
 from remediator.pipeline import unrouting
 from remediator.pipeline.identifying import Identifying
+from remediator.pipeline.rounds import Rounds
 from remediator.pipeline.telling import announce
 from remediator.policies.model import Action
 from remediator.records.events import Event
@@ -42,7 +42,6 @@ AT_ONCE: Final = 4
 """So many verifications ask at the same time, each one query after the other."""
 VERIFY: Final = "Verify"
 """The action of an Event that tells a verdict."""
-_STOP_S: Final = 1.0
 _SIDES: Final = {Action.REVERT_TO_STABLE: Side.LIVE, Action.REMOVE_MIRRORS: Side.MIRRORED}
 
 _Key = tuple[str, str]
@@ -86,8 +85,7 @@ class Verifying:
         self._counted = counted
         self.chance: Callable[[], float] = random.random
         """From 0 to 1."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="verifying", daemon=True)
+        self._rounds = Rounds("verifying", self.look, lambda: EVERY_S * (0.5 + self.chance()))
         self._not_before: dict[_Key, datetime] = {}
         """When each is looked at next. Forgotten by a crash, which costs a look."""
         self._told: frozenset[str] = frozenset()
@@ -97,13 +95,11 @@ class Verifying:
         """Begin."""
         if self._prometheus is None:
             logger.info("patches are not verified: --prometheus-url is not set; aborts are, by the routes")
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+        self._rounds.stop()
 
     def look(self) -> None:
         """One round over all that are to be verified. Never raises."""
@@ -124,10 +120,6 @@ class Verifying:
         for why in sorted(failures - self._told):
             logger.warning("a verification could not be seen to; it is tried again: %s", why)
         self._told = failures
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S * (0.5 + self.chance())):
-            self.look()
 
     def _due(self) -> tuple[Remediation, ...]:
         """Those whose time has come, by the index."""
@@ -158,7 +150,7 @@ class Verifying:
 
     def _guarded(self, record: Remediation) -> str:
         """See to one record; why it could not be, if so."""
-        if self._stop.is_set():
+        if self._rounds.stopping:
             return ""
         try:
             return self._see_to(record)
@@ -198,7 +190,7 @@ class Verifying:
         window, hosts = self._schedule.window, course.question.hosts
 
         def asked(host: Host, at: datetime) -> Traffic:
-            if self._stop.is_set():
+            if self._rounds.stopping:
                 raise _Stopping
             return Traffic(tuple(prometheus.instant(queries.requests(host, window), at)))
 
