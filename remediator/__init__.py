@@ -20,6 +20,7 @@ The house, in the order of the flow (arrows point one way; import-linter checks 
     policies     model, loading and matching of policy files
     alerts       Alertmanager's notification
     settings     flags, environment and file → one frozen value
+    reread       what stands in files that may be replaced at any moment: tokens, certificates, recipients
     outcome      how an alert ended, and why
     errors       the exception tree
 """

@@ -7,7 +7,6 @@ as a whole, for what looks like a host in it may be a token: of each, only its l
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from remediator.errors import SettingsError
 from remediator.notifying.message import LONGEST, Message
 from remediator.outcome import NoticeKind
+from remediator.reread import Reread
 
 if TYPE_CHECKING:
     from apprise import Apprise, AppriseAsset
@@ -31,8 +31,6 @@ _LINE = re.compile(
 _CODE = re.compile(r"\berror=(\d{3})\b")
 _SEND_S: Final = 30.0
 _FLAG: Final = "--notify-file"
-
-_Signature = tuple[int, int, int, int]
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +108,8 @@ def _why(result: Any) -> str:
 
 
 class RecipientsFile:
-    """Recipients from a file, which is looked at again and again, and read where it changed, also by the swap of a
-    symbolic link, which is how Kubernetes updates a mounted Secret. A content that cannot be used is logged, and the
-    old recipients stay. For one thread."""
+    """Recipients from a file, which is looked at again and again (reread.py). A content that cannot be used is logged,
+    and the old recipients stay."""
 
     def __init__(self, path: Path, kinds: frozenset[NoticeKind]) -> None:
         """Read the file.
@@ -123,11 +120,9 @@ class RecipientsFile:
         Raises:
             SettingsError: it cannot be read or understood; every line with a fault is named.
         """
-        self._path = path
-        self._kinds = kinds
+        self._known: dict[tuple[int, str, frozenset[NoticeKind]], Addressee] = {}
         try:
-            self._signature: _Signature | None = _signature(path)
-            self._current = tuple(_read(path, kinds))
+            self._read = Reread((path,), lambda: self._merged(_read(path, kinds)), changed=self._tell, failed=_warn)
         except OSError as error:
             raise SettingsError(
                 f"{_FLAG} {path}: cannot be read: {error.strerror}; give a file with one apprise URL a line"
@@ -135,39 +130,25 @@ class RecipientsFile:
 
     def current(self) -> tuple[Addressee, ...]:
         """The recipients in force. Never raises."""
-        signature = self._signature_now()
-        if signature != self._signature:
-            # Taken before the content: a change in between is seen by the next look.
-            self._signature = signature
-            self._reload()
-        return self._current
+        return self._read.current()
 
     def described(self) -> list[str]:
         """Each recipient, and what it is told; no secret."""
         return [
-            f"{each.where}: {', '.join(kind for kind in NoticeKind if kind in each.kinds)}" for each in self._current
+            f"{each.where}: {', '.join(kind for kind in NoticeKind if kind in each.kinds)}" for each in self._read.last
         ]
 
-    def _reload(self) -> None:
-        try:
-            found = tuple(_read(self._path, self._kinds))
-        except (OSError, SettingsError) as error:
-            logger.warning("the file of recipients changed and cannot be used; the old ones stay: %s", error)
-            return
-        known = {(each.line, each.raw, each.kinds): each for each in self._current}
-        self._current = tuple(known.get((each.line, each.raw, each.kinds), each) for each in found)
+    def _merged(self, found: list[Addressee]) -> tuple[Addressee, ...]:
+        """Those that were there before stay the same, so that what waits for them goes on."""
+        self._known = {key: self._known.get(key, each) for each in found for key in [(each.line, each.raw, each.kinds)]}
+        return tuple(self._known.values())
+
+    def _tell(self, _: tuple[Addressee, ...]) -> None:
         logger.info("the file of recipients changed", extra={"recipients": self.described()})
 
-    def _signature_now(self) -> _Signature | None:
-        try:
-            return _signature(self._path)
-        except OSError:
-            return None
 
-
-def _signature(path: Path) -> _Signature:
-    status = os.stat(path)
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+def _warn(error: Exception) -> None:
+    logger.warning("the file of recipients changed and cannot be used; the old ones stay: %s", error)
 
 
 def _read(path: Path, kinds: frozenset[NoticeKind]) -> list[Addressee]:

@@ -14,15 +14,14 @@ import binascii
 import hashlib
 import hmac
 import logging
-import os
 import re
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from remediator.errors import SettingsError
+from remediator.reread import Reread
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +29,6 @@ _MOST_TOKENS = 2
 _LARGEST_FILE = 16 * 1024
 # What an Authorization header can carry: RFC 6750 section 2.1 allows less, but nothing is won by refusing the rest.
 _TOKEN = re.compile(rb"[!-~]+")
-
-_Signature = tuple[int, int, int, int]
 
 
 class AuthVerdict(StrEnum):
@@ -73,22 +70,21 @@ def hook_token(token: bytes) -> str:
 class _Loaded:
     """One reading of the file. Digests, so that lengths tell nothing and no token is ever printed."""
 
-    signature: _Signature | None
     digests: tuple[bytes, ...]
     hooks: tuple[bytes, ...]
     """Of the tokens that open hooks."""
 
     @classmethod
-    def of(cls, signature: _Signature | None, tokens: tuple[bytes, ...]) -> _Loaded:
+    def of(cls, tokens: tuple[bytes, ...]) -> _Loaded:
         hooks = (hook_token(token).encode() for token in tokens)
-        return cls(signature, tuple(map(_digest, tokens)), tuple(map(_digest, hooks)))
+        return cls(tuple(map(_digest, tokens)), tuple(map(_digest, hooks)))
 
 
 class TokenFile:
     """Tokens from a file, one a line; two of them while one is being replaced by the other.
 
-    The file is looked at on each request and read again when it changed, also by the swap of a symbolic link, which is
-    how Kubernetes updates a mounted Secret. A new content that cannot be used is logged, and the old tokens stay.
+    The file is looked at on each request (reread.py). A new content that cannot be used is logged, and the old tokens
+    stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,10 +93,8 @@ class TokenFile:
         Raises:
             SettingsError: it cannot be read, or it does not hold one or two tokens.
         """
-        self._path = path
-        self._lock = threading.Lock()
         try:
-            self._loaded = _Loaded.of(_signature(path), _read(path))
+            self._loaded = Reread((path,), lambda: _Loaded.of(_read(path)), changed=_tell, failed=_warn)
         except OSError as error:
             raise SettingsError(
                 f"--token-file {path}: cannot be read: {error.strerror}; give a file with one token a line"
@@ -111,42 +105,19 @@ class TokenFile:
         given = _credentials(header)
         if given is None:
             return AuthVerdict.TOKEN_MISSING
-        return _among(self._current().digests, given)
+        return _among(self._loaded.current().digests, given)
 
     def check_hook(self, token: str) -> AuthVerdict:
         """Judge the last segment of a hook's path. Every token is compared, whichever fits."""
-        return _among(self._current().hooks, token.encode("utf-8", "surrogateescape"))
-
-    def _current(self) -> _Loaded:
-        if self._signature_now() != self._loaded.signature:
-            with self._lock:
-                self._reload()
-        return self._loaded
-
-    def _reload(self) -> None:
-        # The signature is taken before the content: a change in between is then seen by the next request.
-        signature = self._signature_now()
-        if signature == self._loaded.signature:
-            return
-        try:
-            self._loaded = _Loaded.of(signature, _read(self._path))
-        except (OSError, SettingsError) as error:
-            # With its signature kept, a bad content is reported once and not at each request.
-            self._loaded = replace(self._loaded, signature=signature)
-            logger.warning("the token file changed and cannot be used; the old tokens stay: %s", error)
-        else:
-            logger.info("the token file changed: %d token(s) are accepted now", len(self._loaded.digests))
-
-    def _signature_now(self) -> _Signature | None:
-        try:
-            return _signature(self._path)
-        except OSError:
-            return None
+        return _among(self._loaded.current().hooks, token.encode("utf-8", "surrogateescape"))
 
 
-def _signature(path: Path) -> _Signature:
-    status = os.stat(path)
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+def _tell(loaded: _Loaded) -> None:
+    logger.info("the token file changed: %d token(s) are accepted now", len(loaded.digests))
+
+
+def _warn(error: Exception) -> None:
+    logger.warning("the token file changed and cannot be used; the old tokens stay: %s", error)
 
 
 def _read(path: Path) -> tuple[bytes, ...]:

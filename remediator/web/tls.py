@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from remediator.errors import SettingsError
+from remediator.reread import Reread
 
 logger = logging.getLogger(__name__)
-
-_State = tuple[tuple[int, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """One reading of the files."""
-
-    state: _State | None
-    context: ssl.SSLContext
 
 
 class Certificate:
     """A certificate chain and its key. Safe for threads.
 
-    The files are looked at for each connection and read again when they changed, also by the swap of a symbolic link,
-    which is how Kubernetes updates a mounted Secret. What cannot be used is logged, and the old certificate stays.
+    The files are looked at for each connection (reread.py). What cannot be used is logged, and the old certificate
+    stays.
     """
 
     def __init__(self, cert_file: Path, key_file: Path) -> None:
@@ -38,9 +26,8 @@ class Certificate:
             SettingsError: they cannot be read, hold no certificate and key, or do not belong together.
         """
         self._cert_file, self._key_file = cert_file, key_file
-        self._lock = threading.Lock()
         try:
-            self._loaded = _Loaded(self._state(), self._read())
+            self._loaded = Reread(self.files, self._read, changed=_tell, failed=_warn)
         except OSError as error:  # ssl.SSLError is one
             raise SettingsError(
                 f"--tls-cert-file {cert_file}, --tls-key-file {key_file}: cannot be used: {_why(error)}; "
@@ -54,24 +41,7 @@ class Certificate:
 
     def context(self) -> ssl.SSLContext:
         """What a new connection is served with: TLS 1.2 or later, no certificate asked of the client."""
-        if self._state() != self._loaded.state:
-            with self._lock:
-                self._reload()
-        return self._loaded.context
-
-    def _reload(self) -> None:
-        # Looked at before the files are read: a change in between is then seen by the next connection.
-        state = self._state()
-        if state == self._loaded.state:
-            return
-        try:
-            self._loaded = _Loaded(state, self._read())
-        except OSError as error:
-            # With its state kept, a bad content is reported once and not at each connection.
-            self._loaded = _Loaded(state, self._loaded.context)
-            logger.warning("the certificate changed and cannot be used; the old one stays: %s", _why(error))
-        else:
-            logger.info("the certificate changed: new connections are served with it")
+        return self._loaded.current()
 
     def _read(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -80,19 +50,16 @@ class Certificate:
         context.load_cert_chain(self._cert_file, self._key_file, password=lambda: b"")
         return context
 
-    def _state(self) -> _State | None:
-        try:
-            return tuple(_signature(path) for path in self.files)
-        except OSError:
-            return None
+
+def _tell(_: ssl.SSLContext) -> None:
+    logger.info("the certificate changed: new connections are served with it")
 
 
-def _signature(path: Path) -> tuple[int, int, int, int]:
-    status = os.stat(path)
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+def _warn(error: OSError | SettingsError) -> None:
+    logger.warning("the certificate changed and cannot be used; the old one stays: %s", _why(error))
 
 
-def _why(error: OSError) -> str:
+def _why(error: OSError | SettingsError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not PEM").lower().replace("_", " ")
-    return error.strerror or str(error)
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
