@@ -19,7 +19,7 @@ from remediator.cli.main import program
 from remediator.cluster.local import LocalCluster
 from remediator.errors import Forbidden, NotFound, Unavailable
 from remediator.outcome import Outcome, Reason, TargetRef
-from remediator.owners import Rollout, Trial, Update, read_rollout, told, with_stable
+from remediator.owners import Rollout, Update, Versions, read_rollout, told, with_stable
 from remediator.traffic.hosts import Host, resolve
 from remediator.traffic.sight import Sight
 from remediator.traffic.subsets import POD_HASH, DestinationRule, Rules, Subset
@@ -158,11 +158,11 @@ def test_a_folder_tells_it_by_its_pods(tmp_path: Path) -> None:
     path = tmp_path / "all.yaml"
     path.write_text(yaml.safe_dump_all([SUBSETS, RULE, updated(), V1, pod("other", version="v7")]))
     (driver,) = LocalCluster(tmp_path).read(REVIEWS).driving.rollouts
-    assert Trial("v2", "v1") == driver.trial
+    assert Versions("v2", "v1") == driver.versions
 
     path.write_text(yaml.safe_dump_all([SUBSETS, RULE, updated()]))
     (driver,) = LocalCluster(tmp_path).read(REVIEWS).driving.rollouts
-    assert Trial("v2") == driver.trial
+    assert Versions("v2") == driver.versions
 
 
 # -- the pure part
@@ -181,14 +181,18 @@ def versions(found: Rules) -> dict[str, str | None]:
 
 
 def test_what_labels_say_is_not_overruled() -> None:
-    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), trial=Trial("v2", "v1"))
+    driver = Rollout(
+        "shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), versions=Versions("v2", "v1")
+    )
     given = rules(canary={POD_HASH: "new", "version": "v3"}, stable={POD_HASH: "old"}, other={"app": "reviews"})
 
     assert {"canary": "v3", "stable": "v1", "other": None} == versions(told(given, (driver,)))
 
 
 def test_another_rollout_s_rule_is_left_alone() -> None:
-    driver = Rollout("shop", "reviews", rule=("shop", "other"), update=Update("new", "old"), trial=Trial("v2", "v1"))
+    driver = Rollout(
+        "shop", "reviews", rule=("shop", "other"), update=Update("new", "old"), versions=Versions("v2", "v1")
+    )
     given = rules(canary={POD_HASH: "new"}, stable={POD_HASH: "old"})
 
     assert given == told(given, (driver,))
@@ -197,7 +201,9 @@ def test_another_rollout_s_rule_is_left_alone() -> None:
 def test_what_is_not_read_stays_unknown() -> None:
     """Where some namespaces alone are watched, a Rollout once made of its rules such as are all that there are: a
     subset of a service elsewhere then passed for one that nobody defines, and its name for its version."""
-    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), trial=Trial("v2", "v1"))
+    driver = Rollout(
+        "shop", "reviews", rule=("shop", "reviews"), update=Update("new", "old"), versions=Versions("v2", "v1")
+    )
     given = replace(rules(canary={POD_HASH: "new"}), sight=Sight.of(("shop",), "mesh-root"))
     found = told(given, (driver,))
 
@@ -211,13 +217,13 @@ NAMES = st.sampled_from([None, "v1", "v2"])
 
 @given(
     update=st.builds(Update, HASHES, HASHES, st.booleans()),
-    trial=st.builds(Trial, NAMES, NAMES),
+    versions=st.builds(Versions, NAMES, NAMES),
     hashes=st.tuples(HASHES, HASHES),
 )
 def test_two_sides_of_an_update_are_never_told_the_same_version(
-    update: Update, trial: Trial, hashes: tuple[str, str]
+    update: Update, versions: Versions, hashes: tuple[str, str]
 ) -> None:
-    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=update, trial=trial)
+    driver = Rollout("shop", "reviews", rule=("shop", "reviews"), update=update, versions=versions)
     one, other = (driver.version_of(each) for each in hashes)
 
     assert hashes[0] == hashes[1] or one is None or one != other or not update.in_progress
@@ -226,7 +232,7 @@ def test_two_sides_of_an_update_are_never_told_the_same_version(
 @given(found=st.lists(st.dictionaries(st.sampled_from(["app", "version"]), st.sampled_from(["v1", "v2"]))))
 def test_the_stable_version_is_what_all_its_pods_say(found: list[dict[str, str]]) -> None:
     said = [each.get("version") for each in found]
-    told_by = with_stable(Rollout("shop", "reviews"), found).trial.stable_version
+    told_by = with_stable(Rollout("shop", "reviews"), found).versions.stable_version
 
     assert told_by == (said[0] if said and len(set(said)) == 1 else None)
 
@@ -256,13 +262,13 @@ def test_since_when_the_pods_are_the_same(entries: list[tuple[str, str, str]], e
         {"manager": manager, "time": f"2026-08-01T{at}Z", "fieldsV1": {"f:spec": {field: {}}}}
         for manager, at, field in entries
     ]
-    since = read_rollout(made).trial.since
+    since = read_rollout(made).versions.since
 
     assert expected == (since and since.strftime("%H:%M:%S"))
 
 
 def test_a_permission_that_is_missing_leaves_the_version_unknown() -> None:
-    from remediator.cluster.trial import rollout_at
+    from remediator.cluster.rollout_versions import rollout_at
 
     class Server:
         """Answers for the Rollout, and refuses its pods."""
@@ -273,12 +279,12 @@ def test_a_permission_that_is_missing_leaves_the_version_unknown() -> None:
             return updated()
 
     server: Any = Server()
-    assert Trial("v2") == rollout_at(server, "/rollout").trial
+    assert Versions("v2") == rollout_at(server, "/rollout").versions
 
 
 def test_a_rollout_that_is_gone_is_not_taken_for_the_routing_object() -> None:
     """The index still has it. NotFound would say that the VirtualService is gone, and that was the end of the alert."""
-    from remediator.cluster.trial import is_still, rollout_at
+    from remediator.cluster.rollout_versions import is_still, rollout_at
 
     class Server:
         def get(self, *_: object, **__: object) -> Json:

@@ -17,8 +17,8 @@ from remediator.cluster.inventory import VIRTUAL_SERVICE, Inventory
 from remediator.cluster.manifests import Manifest, documents, manifests
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot
+from remediator.cluster.rollout_versions import among
 from remediator.cluster.roster import Roster
-from remediator.cluster.trial import among
 from remediator.errors import InputError, NotFound, Rejected, Unavailable
 from remediator.guards.pause import Pause
 from remediator.guards.stable_ready import Readiness

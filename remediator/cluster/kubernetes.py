@@ -21,10 +21,10 @@ from remediator.cluster.pace import Pace
 from remediator.cluster.port import Health, Snapshot, counted
 from remediator.cluster.readiness import images_behind, readiness
 from remediator.cluster.rest import Observe, Rest, unobserved
+from remediator.cluster.rollout_versions import is_still, rollout_at
 from remediator.cluster.roster import Roster
 from remediator.cluster.scope import Scope
 from remediator.cluster.sink import RecordSink
-from remediator.cluster.trial import is_still, rollout_at
 from remediator.cluster.watch import Sink, Watch
 from remediator.cluster.watches import Watches
 from remediator.errors import ClusterError, Conflict, NotFound

@@ -22,8 +22,8 @@ from remediator.cluster.local_brake import LocalBrake
 from remediator.cluster.local_ledger import LocalLedger
 from remediator.cluster.news import News
 from remediator.cluster.port import Health, Snapshot, counted
+from remediator.cluster.rollout_versions import among
 from remediator.cluster.roster import Roster
-from remediator.cluster.trial import among
 from remediator.cluster.writer import Gate, Right
 from remediator.errors import ClusterError, Conflict, NotFound, Rejected
 from remediator.guards.stable_ready import Readiness

@@ -25,8 +25,8 @@ from remediator.owners.model import (
     Owner,
     Rollout,
     Side,
-    Trial,
     Update,
+    Versions,
 )
 from remediator.owners.reading import read_canary, read_rollout
 from remediator.owners.steps import Tried, tried
@@ -46,9 +46,9 @@ __all__ = [
     "Owner",
     "Rollout",
     "Side",
-    "Trial",
     "Tried",
     "Update",
+    "Versions",
     "claims",
     "driving",
     "read_canary",

@@ -126,7 +126,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Versions:
     """What is known of the two versions of an update, besides their hashes."""
 
     version: str | None = None
@@ -151,7 +151,7 @@ class Rollout:
     canary: Side = Side()
     stable: Side = Side()
     update: Update = Update()
-    trial: Trial = Trial()
+    versions: Versions = Versions()
 
     @property
     def ref(self) -> TargetRef:
@@ -171,12 +171,12 @@ class Rollout:
 
     def version_of(self, pod_hash: str) -> str | None:
         """The version of the pods that have this hash; None: not known, or the update does not change it."""
-        trial, update = self.trial, self.update
-        if update.in_progress and trial.stable_version in (None, trial.version):
+        versions, update = self.versions, self.update
+        if update.in_progress and versions.stable_version in (None, versions.version):
             return None
         if not pod_hash or pod_hash not in (update.current, update.stable):
             return None
-        return trial.version if pod_hash == update.current else trial.stable_version
+        return versions.version if pod_hash == update.current else versions.stable_version
 
     def __str__(self) -> str:
         return f"{ROLLOUT} {self.namespace}/{self.name}"

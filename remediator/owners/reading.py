@@ -13,7 +13,7 @@ from typing import Any, Final
 from remediator.alerts.values import moment
 from remediator.errors import NotificationError
 from remediator.owners.checksum import checksum
-from remediator.owners.model import Canary, Name, Rollout, Side, Trial, Update
+from remediator.owners.model import Canary, Name, Rollout, Side, Update, Versions
 from remediator.traffic.hosts import resolve
 from remediator.traffic.subsets import version_in
 
@@ -108,7 +108,7 @@ def read_rollout(body: Json) -> Rollout:
         canary=_side(canary.get("canaryService"), split.get("canarySubsetName"), namespace),
         stable=_side(canary.get("stableService"), split.get("stableSubsetName"), namespace),
         update=_update(mapping(body.get("status"))),
-        trial=_trial(body),
+        versions=_versions(body),
     )
 
 
@@ -122,13 +122,13 @@ def _update(status: Json) -> Update:
     )
 
 
-def _trial(body: Json) -> Trial:
+def _versions(body: Json) -> Versions:
     template = mapping(mapping(body.get("spec")).get("template"))
     # Until its controller has seen the newest spec, the hashes of the status are of another template.
     observed, newest = mapping(body.get("status")).get("observedGeneration"), metadata(body).get("generation")
     is_current = observed is not None and str(observed) == str(newest)
     version = version_in(mapping(metadata(template).get("labels"))) if is_current else None
-    return Trial(version, since=_written_at(body))
+    return Versions(version, since=_written_at(body))
 
 
 def _written_at(body: Json) -> datetime | None:

@@ -37,6 +37,6 @@ def tried(driving: Driving, plan: Plan, facts: Facts, changed: RouteChange) -> T
     Of Flagger nobody knows: its Canary does not say when a revision came that took the place of another on trial.
     """
     rollout = canary_of(driving, plan, facts)
-    if rollout is None or rollout.trial.since is None or changed.by != _ROLLOUTS_MANAGER:
+    if rollout is None or rollout.versions.since is None or changed.by != _ROLLOUTS_MANAGER:
         return None
-    return Tried(str(rollout), rollout.trial.since)
+    return Tried(str(rollout), rollout.versions.since)

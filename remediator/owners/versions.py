@@ -16,7 +16,7 @@ from remediator.traffic.subsets import POD_HASH, DestinationRule, Rules, Subset,
 def stable_pods(rollout: Rollout) -> Mapping[str, str] | None:
     """The labels of the stable side's pods, if theirs have to tell its version; None: it need not be known, or nothing
     would follow from it."""
-    is_asked = rollout.rule is not None and rollout.update.in_progress and rollout.trial.version is not None
+    is_asked = rollout.rule is not None and rollout.update.in_progress and rollout.versions.version is not None
     return {POD_HASH: rollout.update.stable} if is_asked else None
 
 
@@ -24,7 +24,7 @@ def with_stable(rollout: Rollout, labels: Iterable[Mapping[str, object]]) -> Rol
     """The Rollout, with the version that the labels of all its stable pods tell."""
     found = {version_in(each) for each in labels}
     version = found.pop() if len(found) == 1 else None
-    return replace(rollout, trial=replace(rollout.trial, stable_version=version))
+    return replace(rollout, versions=replace(rollout.versions, stable_version=version))
 
 
 def told(rules: Rules, rollouts: tuple[Rollout, ...]) -> Rules:
