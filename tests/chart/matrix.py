@@ -78,8 +78,7 @@ FACTORS: Mapping[str, tuple[Json, ...]] = {
     "alertmanager": (
         {},
         at("alertmanagerConfig.enabled", False),
-        at("alertmanagerConfig.inhibit", False),
-        at("alertmanagerConfig.labelAlerts", False),
+        {"alertmanagerConfig": {"inhibit": False, "labelAlerts": False}},
         {"alertmanagerConfig": {"alertNames": ["HighErrorRateInCanary", "HighCanaryErrorRate"]}},
         {
             "alertmanagerConfig": {
