@@ -228,7 +228,8 @@ class FakeLedger:
 
     def records(self) -> list[Remediation]:
         """Every record, by name."""
-        return [self.stored[key] for key in sorted(self.stored)]
+        stored = dict(self.stored)  # others may delete meanwhile
+        return [stored[key] for key in sorted(stored)]
 
     def create(self, record: Remediation) -> Remediation:
         with self._call("create", record):
