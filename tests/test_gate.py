@@ -203,9 +203,9 @@ def test_what_istio_means_is_always_among_it(name: str) -> None:
     assert resolve(name, "shop") in meanings(name, "shop")
 
 
-@given(whole=st.lists(remediations(), max_size=6), gone=st.sets(st.integers(0, 5)))
-def test_the_index_finds_what_a_look_at_every_record_finds(whole: list[Remediation], gone: set[int]) -> None:
-    archive, kept = Archive(), {}
+def archived(whole: list[Remediation], gone: set[int]) -> tuple[Archive, dict[tuple[str, str], Remediation]]:
+    """An index of these records without those that are gone, and what is left, by name."""
+    archive, kept = Archive(), dict[tuple[str, str], Remediation]()
     for each in (replace(found, created_at=NOON, resource_version="1") for found in whole):
         archive.put(each)
         kept[each.namespace, each.name] = each
@@ -213,6 +213,12 @@ def test_the_index_finds_what_a_look_at_every_record_finds(whole: list[Remediati
         if number < len(whole):
             archive.drop(whole[number].namespace, whole[number].name)
             kept.pop((whole[number].namespace, whole[number].name), None)
+    return archive, kept
+
+
+@given(whole=st.lists(remediations(), max_size=6), gone=st.sets(st.integers(0, 5)))
+def test_the_index_finds_what_a_look_at_every_record_finds(whole: list[Remediation], gone: set[int]) -> None:
+    archive, kept = archived(whole, gone)
     for host in {suspect.host for each in whole for suspect in each.intent.suspects}:
         expected = [kept[key] for key in sorted(kept) if bars(kept[key]) and host in _hosts(kept[key])]
         assert expected == list(archive.barring(host))
@@ -220,14 +226,7 @@ def test_the_index_finds_what_a_look_at_every_record_finds(whole: list[Remediati
 
 @given(whole=st.lists(remediations(), max_size=6), gone=st.sets(st.integers(0, 5)))
 def test_the_index_finds_what_was_condemned_and_what_is_offered(whole: list[Remediation], gone: set[int]) -> None:
-    archive, kept = Archive(), {}
-    for each in (replace(found, created_at=NOON, resource_version="1") for found in whole):
-        archive.put(each)
-        kept[each.namespace, each.name] = each
-    for number in gone:
-        if number < len(whole):
-            archive.drop(whole[number].namespace, whole[number].name)
-            kept.pop((whole[number].namespace, whole[number].name), None)
+    archive, kept = archived(whole, gone)
     in_order = [kept[key] for key in sorted(kept)]
     for namespace, name in {(trial[0], trial[1]) for each in in_order if (trial := trial_of(each))}:
         expected = [each for each in in_order if (trial := trial_of(each)) and trial[:2] == (namespace, name)]
